@@ -1,0 +1,55 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+#
+#   make demo      train a sparse autoencoder on a real model under saetap and read its features
+#   make test      build and run every test
+#   make lint      check the formatting
+#   make build     configure and compile only (a LibTorch of your own: make build CMAKE_PREFIX_PATH=/path/to/libtorch)
+#   make clean     remove what was built; `make distclean` also the virtual environment and the demo's files
+
+PRESET ?= release
+BUILD := build/$(PRESET)
+PYTHON := .venv/bin/python
+SAETAP := $(BUILD)/bin/saetap
+# The short form that CI runs: make demo DEMO_TOKENS=20000
+DEMO_TOKENS ?=
+ifdef CMAKE_PREFIX_PATH
+PREFIX := -DCMAKE_PREFIX_PATH=$(CMAKE_PREFIX_PATH)
+BUILD_VENV :=
+else
+BUILD_VENV := .venv/ready
+endif
+
+.PHONY: demo test lint build venv packages prepared clean distclean
+
+demo: build prepared
+	DEMO_TOKENS=$(DEMO_TOKENS) examples/run_demo.sh $(BUILD)/bin
+
+test: build prepared
+	ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
+
+build: packages $(BUILD_VENV)
+	cmake --preset $(PRESET) $(PREFIX) >/dev/null
+	cmake --build --preset $(PRESET)
+
+# Everything the demo trains on: a TorchScript language model, SAEs, a transcoder, and tokens of real text.
+prepared: packages .venv/ready
+	$(PYTHON) examples/prepare_demo.py --out demo
+
+packages:
+	@.ci/install_packages.sh .ci/apt-packages.txt
+
+venv: .venv/ready
+
+.venv/ready: examples/requirements.txt | packages
+	test -x $(PYTHON) || python3 -m venv .venv
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r examples/requirements.txt
+	touch $@
+
+lint: packages
+	git ls-files '*.cpp' '*.h' | xargs clang-format --dry-run --Werror
+
+clean:
+	rm -rf build
+
+distclean: clean
+	rm -rf .venv demo
