@@ -1,0 +1,90 @@
+// The callback interface: the public extension point. The sample collector itself is one of these and nothing more.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "plugin/scan/batch_scan.h"
+#include "plugin/trace/token_position.h"
+
+namespace saetap {
+
+// train: gradients are enabled and the module is not in eval mode; eval: everything else.
+enum class Phase : std::uint8_t { train, eval };
+
+// A place where feature activations enter a decoder. Stays valid, at the same address, until on_finish has returned.
+struct Site {
+  int id = 0;                 // dense, from 0, in the order of attaching
+  std::string name;           // the identity across runs: type, method, number of features, ordinal
+  std::string module_type;    // unmangled TorchScript type
+  std::string method;         // the method the decoder product stands in
+  std::string description;    // what was found and why, one line for people
+  std::int64_t features = 0;  // F
+  std::int64_t d_in = 0;      // width of a row of the SAE's input
+  std::int64_t d_out = 0;     // width of the decoder's output
+};
+
+// How much of what a site saw was collected, and how well its rows were traced. All counts are rows since the start.
+struct SiteCounts {
+  std::uint64_t steps = 0;            // steps of the site so far
+  std::uint64_t steps_collected = 0;  // of these, collected (sample_collection_freq)
+  std::uint64_t rows_seen = 0;        // rows that passed the site, collected or not
+  std::uint64_t rows_collected = 0;   // rows of collected calls
+  std::uint64_t rows_excluded = 0;    // of the collected: ignored ids and positions
+  std::uint64_t rows_resolved = 0;    // of the collected: brought back to their token (excluded ones included)
+  std::uint64_t calls = 0;            // calls of the site, any phase
+};
+
+// One call of a site. All views are valid during on_batch only.
+struct Batch {
+  const Site& site;
+  std::uint64_t step = 0;
+  Phase phase = Phase::train;
+  std::int64_t rows = 0;                               // rows of the call
+  std::int64_t eligible = 0;                           // rows that count; the density's denominator
+  std::span<const TokenPosition> positions;            // one per row
+  std::span<const FeatureSums> sums;                   // one per feature
+  std::span<const std::vector<Candidate>> candidates;  // disjoint feature ranges, each in order of rows;
+                                                       // one per row and feature at most
+  const TokenSource& tokens;
+};
+
+// After a site's step (collected or not) is complete, and before the bars for the next one are asked.
+struct StepEvent {
+  const Site& site;
+  std::uint64_t step = 0;
+  bool collected = false;
+};
+
+// Decoder directions in half precision (IEEE binary16 bits), [features, d_out] row-major; empty when not known.
+using HalfMatrix = std::vector<std::uint16_t>;
+
+// Asks for everything worth keeping to be written down.
+struct CheckpointEvent {
+  bool last = false;                                          // the run is over
+  std::function<SiteCounts(const Site&)> counts;              // as of now
+  std::function<HalfMatrix(const Site&)> decoder_directions;  // as of the latest call; empty if not known
+};
+
+// Calls come one at a time (the session holds its lock), on whichever thread runs the module; a callback that throws is
+// switched off with one log line and the others go on. A callback must not call the hooked module.
+class Callback {
+ public:
+  virtual ~Callback() = default;
+
+  // A site was found; comes before any other event of this site.
+  virtual void on_attach(const Site&) {}
+  // The lowest activation per feature this callback wants as a candidate, [features]; empty = no candidates wanted.
+  // Asked before each collected call; the view must stay valid until on_batch returns.
+  [[nodiscard]] virtual std::span<const float> bars(const Site&) { return {}; }
+  virtual void on_batch(const Batch&) {}
+  virtual void on_step(const StepEvent&) {}
+  virtual void on_checkpoint(const CheckpointEvent&) {}
+  // The last event; a final on_checkpoint came before it.
+  virtual void on_finish() {}
+};
+
+}  // namespace saetap

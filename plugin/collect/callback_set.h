@@ -1,0 +1,43 @@
+// All callbacks of a session, called one after the other; one that fails is switched off and the others go on.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "plugin/collect/callback.h"
+
+namespace saetap {
+
+// Not thread-safe: the session holds its lock.
+class CallbackSet {
+ public:
+  // `on_failure`: told once, in one line, when a callback is switched off.
+  explicit CallbackSet(std::function<void(const std::string&)> on_failure) : on_failure_(std::move(on_failure)) {}
+
+  void add(std::string name, std::shared_ptr<Callback> callback);
+
+  void attach(const Site& site);
+  // The lowest bar of any callback per feature; empty if nobody wants candidates. Valid until the next call of bars().
+  [[nodiscard]] std::span<const float> bars(const Site& site);
+  void batch(const Batch& batch);
+  void step(const StepEvent& event);
+  void checkpoint(const CheckpointEvent& event);
+  void finish();
+
+ private:
+  struct Entry {
+    std::string name;
+    std::shared_ptr<Callback> callback;
+    bool on = true;
+  };
+  template <typename Call>
+  void each(const char* event, Call call);
+
+  std::function<void(const std::string&)> on_failure_;
+  std::vector<Entry> entries_;
+  std::vector<float> lowest_;
+};
+
+}  // namespace saetap

@@ -1,0 +1,30 @@
+// A kept sample and the total order of samples.
+#pragma once
+
+#include <cstdint>
+#include <tuple>
+
+#include "plugin/trace/token_position.h"
+
+namespace saetap {
+
+struct Sample {
+  SequenceId sequence = 0;
+  float activation = 0;
+  std::uint32_t position = 0;
+  std::uint32_t step = 0;
+
+  friend bool operator==(const Sample&, const Sample&) = default;
+};
+
+// True if `a` is to be kept rather than `b`: higher activation, then lower sequence id, then lower position. Step does
+// not take part, so the kept set depends neither on the order of arrival nor on the order of ranks or merges.
+[[nodiscard]] inline bool stronger(const Sample& a, const Sample& b) {
+  return std::tuple(-a.activation, a.sequence, a.position) < std::tuple(-b.activation, b.sequence, b.position);
+}
+
+[[nodiscard]] inline bool same_place(const Sample& a, const Sample& b) {
+  return a.sequence == b.sequence && a.position == b.position;
+}
+
+}  // namespace saetap

@@ -1,0 +1,169 @@
+#include "plugin/collect/sample_collector.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace saetap {
+namespace {
+
+Sample sample_of(const Candidate& candidate, const TokenPosition& at, std::uint64_t step) {
+  constexpr std::uint64_t kLast = std::numeric_limits<std::uint32_t>::max();
+  return {at.sequence, candidate.activation, at.position, static_cast<std::uint32_t>(std::min(step, kLast))};
+}
+
+}  // namespace
+
+Part::Part(const Site& site, const CollectorOptions& options)
+    : samples(site.features, options.max_samples_per_feature, options.sample_activation_threshold),
+      statistics(static_cast<std::size_t>(site.features)) {}
+
+SiteCollection::SiteCollection(const Site& attached, const CollectorOptions& options)
+    : site(&attached),
+      window(window_of(options.window_rule, 0)),
+      threshold_bars(static_cast<std::size_t>(attached.features), options.sample_activation_threshold) {
+  part(PartKind::open) = std::make_unique<Part>(attached, options);
+}
+
+SampleCollector::SampleCollector(CollectorOptions options, Save save)
+    : options_(options), save_(std::move(save)), sequences_(options.sample_context_size) {}
+
+void SampleCollector::on_attach(const Site& site) {
+  sites_.try_emplace(site.id, site, options_);
+}
+
+std::span<const float> SampleCollector::bars(const Site& site) {
+  const SiteCollection& collection = sites_.at(site.id);
+  // The next batch may open a window. The bars of the full one before it would hide what belongs into the new one.
+  if (collection.next_step >= collection.window.end_step) return collection.threshold_bars;
+  return collection.part(PartKind::open)->samples.bars();
+}
+
+void SampleCollector::on_batch(const Batch& batch) {
+  if (batch.eligible == 0) return;  // closes no window either: there is nothing to put into the next one
+  SiteCollection& collection = sites_.at(batch.site.id);
+  advance(collection, batch.step);
+  Part& part = *collection.part(PartKind::open);
+  if (part.eligible == 0) part.first_step = batch.step;
+  part.last_step = std::max(part.last_step, batch.step);
+  part.eligible += static_cast<std::uint64_t>(batch.eligible);
+  for (std::size_t feature = 0; feature < batch.sums.size(); ++feature) {
+    const FeatureSums& sums = batch.sums[feature];
+    if ((sums.active | sums.nonfinite | sums.negative) != 0) part.statistics[feature].add(sums);
+  }
+  repeated_.clear();
+  for (const TokenPosition& at : batch.positions) repeated_.push_back(collection.places.meet(at) ? 1 : 0);
+  offer_candidates(part, batch);
+}
+
+// Pins are counted per row and taken at the end, because one row's place enters the samples of many features.
+void SampleCollector::offer_candidates(Part& part, const Batch& batch) {
+  new_pins_.assign(batch.positions.size(), 0);
+  dropped_.clear();
+  for (const std::vector<Candidate>& candidates : batch.candidates) {
+    for (const Candidate& candidate : candidates) {
+      const Sample sample = sample_of(candidate, batch.positions[candidate.row], batch.step);
+      Sample dropped;
+      const auto kept = part.samples.offer(candidate.feature, sample, &dropped, repeated_[candidate.row] != 0);
+      if (kept == FeatureTable::Kept::replaced_weakest) dropped_.push_back(dropped);
+      if (kept == FeatureTable::Kept::replaced_weakest || kept == FeatureTable::Kept::added) ++new_pins_[candidate.row];
+    }
+  }
+  for (std::size_t row = 0; row < new_pins_.size(); ++row) {
+    const TokenPosition& at = batch.positions[row];
+    if (new_pins_[row] == 0 || !has_tokens(at.sequence)) continue;
+    sequences_.pin(at, batch.tokens.tokens(at.sequence), new_pins_[row]);
+  }
+  for (const Sample& sample : dropped_) unpin(sample);
+}
+
+void SampleCollector::on_step(const StepEvent& event) {
+  std::uint64_t& next_step = sites_.at(event.site.id).next_step;
+  next_step = std::max(next_step, event.step + 1);
+}
+
+void SampleCollector::on_checkpoint(const CheckpointEvent& event) {
+  if (save_ && save_(*this, event)) release_history();
+}
+
+void SampleCollector::clear() {
+  sequences_ = SequencePool(options_.sample_context_size);
+  for (auto& [id, collection] : sites_) {
+    SiteCollection empty(*collection.site, options_);
+    empty.window = collection.window;
+    empty.next_step = collection.next_step;
+    collection = std::move(empty);
+  }
+}
+
+void SampleCollector::advance(SiteCollection& collection, std::uint64_t step) {
+  collection.next_step = std::max(collection.next_step, step);
+  if (step < collection.window.end_step) return;
+  // A window in which nothing was collected closes nothing: the one before it stays the newest closed one.
+  if (collection.part(PartKind::open)->eligible != 0) {
+    if (collection.part(PartKind::closed) != nullptr) {
+      push_history(collection);
+      fold_closed(collection);
+    }
+    collection.part(PartKind::closed) = std::move(collection.part(PartKind::open));
+    collection.closed_window = collection.window;
+    collection.part(PartKind::open) = std::make_unique<Part>(*collection.site, options_);
+  }
+  collection.window = window_of(options_.window_rule, step);
+  collection.places.clear();
+}
+
+void SampleCollector::push_history(SiteCollection& collection) {
+  const Part& closed = *collection.part(PartKind::closed);
+  HistoryEntry entry{collection.closed_window, closed.eligible, {}};
+  for (std::uint32_t feature = 0; feature < closed.statistics.size(); ++feature) {
+    const FeatureStatistics& statistics = closed.statistics[feature];
+    if (statistics == FeatureStatistics{}) continue;
+    std::vector<Sample> top = closed.samples.strongest(feature);
+    top.resize(std::min(top.size(), kHistorySamples));
+    for (const Sample& sample : top) pin_again(sample);
+    entry.features.push_back({feature, statistics, std::move(top)});
+  }
+  collection.unsaved_history.push_back(std::move(entry));
+}
+
+void SampleCollector::fold_closed(SiteCollection& collection) {
+  std::unique_ptr<Part>& past = collection.part(PartKind::past);
+  std::unique_ptr<Part> closed = std::move(collection.part(PartKind::closed));
+  if (past == nullptr) {
+    past = std::move(closed);
+    return;
+  }
+  past->last_step = closed->last_step;
+  past->eligible += closed->eligible;
+  for (std::uint32_t feature = 0; feature < closed->statistics.size(); ++feature) {
+    past->statistics[feature].add(closed->statistics[feature]);
+    for (const Sample& sample : closed->samples.strongest(feature)) move_in(*past, feature, sample);
+  }
+}
+
+void SampleCollector::release_history() {
+  for (auto& [id, collection] : sites_) {
+    for (const HistoryEntry& entry : collection.unsaved_history) {
+      for (const HistoryEntry::Feature& feature : entry.features) {
+        for (const Sample& sample : feature.top) unpin(sample);
+      }
+    }
+    collection.unsaved_history.clear();
+  }
+}
+
+void SampleCollector::move_in(Part& part, std::uint32_t feature, const Sample& sample) {
+  Sample dropped = sample;  // unless it takes a free place, one pin goes: its own or that of the sample it replaces
+  if (part.samples.offer(feature, sample, &dropped) != FeatureTable::Kept::added) unpin(dropped);
+}
+
+void SampleCollector::pin_again(const Sample& sample) {
+  if (has_tokens(sample.sequence)) sequences_.pin({sample.sequence, sample.position}, {});
+}
+
+void SampleCollector::unpin(const Sample& sample) {
+  if (has_tokens(sample.sequence)) sequences_.unpin({sample.sequence, sample.position});
+}
+
+}  // namespace saetap
