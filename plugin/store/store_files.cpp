@@ -1,0 +1,121 @@
+#include "plugin/store/store_files.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+
+#include "plugin/store/store_format.h"
+
+namespace saetap {
+namespace {
+
+std::string utc_text(std::time_t time) {
+  std::tm utc{};
+  gmtime_r(&time, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
+
+// "2026-11-22T19:01:49Z" -> "20261122T190149Z"; whatever else a damaged file may say is left out.
+std::string name_from(const std::string& time) {
+  std::string name;
+  for (const char c : time) {
+    if ((c >= '0' && c <= '9') || c == 'T' || c == 'Z') name += c;
+  }
+  return name;
+}
+
+// rename(2) would silently replace a file of the same name, so a free one is looked for.
+std::filesystem::path free_name(const std::filesystem::path& path, const std::string& time) {
+  const std::string stem = path.stem().string() + "-" + time;
+  std::filesystem::path free = path.parent_path() / (stem + path.extension().string());
+  for (int number = 2; std::filesystem::exists(free); ++number) {
+    free = path.parent_path() / (stem + "-" + std::to_string(number) + path.extension().string());
+  }
+  return free;
+}
+
+}  // namespace
+
+std::string utc_now() {
+  return utc_text(std::time(nullptr));
+}
+
+std::optional<StoreStamp> read_stamp(const std::string& path) {
+  try {
+    if (!std::filesystem::exists(path)) return std::nullopt;
+    Database database(path, Database::Mode::read_write);  // to write, so that SQLite can roll back what a kill left
+    Statement application = database.prepare("PRAGMA application_id");
+    if (!application.step() || application.integer(0) != kApplicationId) return std::nullopt;
+    const Transaction nobody_writes(database);  // waits for another process's checkpoint to end
+    StoreStamp stamp;
+    Statement meta = database.prepare("SELECT key, value FROM meta");
+    while (meta.step()) {
+      const std::string key = meta.text(0);
+      const std::string value = meta.text(1);
+      if (key == "run_id") stamp.run_id = value;
+      if (key == "saved") stamp.saved = value;
+      if (key == "checkpoint") std::from_chars(value.data(), value.data() + value.size(), stamp.checkpoint);
+    }
+    return stamp;
+  } catch (const SqliteError& error) {
+    if ((error.code() & 0xFF) == SQLITE_BUSY) throw;  // somebody reads it: no reason to take it for a stranger's
+    return std::nullopt;
+  } catch (const std::filesystem::filesystem_error&) {
+    return std::nullopt;
+  }
+}
+
+void move_aside(const std::string& path, const std::optional<StoreStamp>& stamp) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 || status.st_size == 0) return;
+  std::string time = stamp ? name_from(stamp->saved) : "";
+  if (time.empty()) time = name_from(utc_text(status.st_mtime));
+  const std::string journal = path + "-journal";
+  try {
+    const std::filesystem::path aside = free_name(path, time);
+    std::filesystem::rename(path, aside);
+    // A journal belongs to its file by name: left behind, it would be played into the new store. Where the stamp was
+    // read, what is left of one is empty; otherwise whoever can make something of the file may need it.
+    if (stamp) {
+      std::filesystem::remove(journal);
+    } else if (std::filesystem::exists(journal)) {
+      std::filesystem::rename(journal, aside.string() + "-journal");
+    }
+  } catch (const std::filesystem::filesystem_error& error) {
+    throw StoreError(path + ": holds another run and cannot be moved aside (" + error.code().message() + ")");
+  }
+}
+
+void create_empty(const std::string& path) {
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  std::error_code failed;
+  if (!folder.empty()) std::filesystem::create_directories(folder, failed);
+  if (failed) throw StoreError(path + ": cannot make its folder (" + failed.message() + ")");
+  const int descriptor = ::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  if (descriptor < 0) throw StoreError(path + ": cannot be written (" + std::strerror(errno) + ")");
+  ::close(descriptor);
+}
+
+void prepare_for_writing(Database& database, bool fresh) {
+  if (fresh) database.execute("PRAGMA page_size = 16384");
+  // Not WAL: it needs shared memory, which network file systems do not give. The cache holds a checkpoint's changed
+  // pages so that the journal is synced once.
+  database.execute("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536");
+}
+
+void create_tables(Database& database) {
+  database.execute(kCreateStore);
+  database.execute(("PRAGMA application_id = " + std::to_string(kApplicationId)).c_str());
+  database.execute(("PRAGMA user_version = " + std::to_string(kFormatVersion)).c_str());
+}
+
+}  // namespace saetap

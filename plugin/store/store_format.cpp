@@ -1,0 +1,135 @@
+#include "plugin/store/store_format.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+namespace saetap {
+namespace {
+
+// BLOBs are little-endian, and so is every machine this is built for: they are copied as they lie in memory.
+static_assert(std::endian::native == std::endian::little, "the store's BLOBs need byte swapping on this machine");
+
+template <typename T>
+std::vector<T> elements(std::span<const std::byte> bytes) {
+  std::vector<T> values(bytes.size() / sizeof(T));
+  if (!values.empty()) std::memcpy(values.data(), bytes.data(), values.size() * sizeof(T));
+  return values;
+}
+
+}  // namespace
+
+const char* const kCreateStore = R"sql(
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE site(
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL, module_type TEXT NOT NULL, method TEXT NOT NULL,
+  description TEXT NOT NULL, features INTEGER NOT NULL, d_in INTEGER NOT NULL, d_out INTEGER NOT NULL,
+  steps INTEGER NOT NULL, steps_collected INTEGER NOT NULL, rows_seen INTEGER NOT NULL,
+  rows_collected INTEGER NOT NULL, rows_excluded INTEGER NOT NULL, rows_resolved INTEGER NOT NULL,
+  calls INTEGER NOT NULL) STRICT;
+CREATE TABLE decoder(
+  site INTEGER NOT NULL, block INTEGER NOT NULL, directions BLOB NOT NULL, PRIMARY KEY(site, block)) STRICT;
+CREATE TABLE sequence(
+  id INTEGER NOT NULL, segment INTEGER NOT NULL, length INTEGER NOT NULL, tokens BLOB NOT NULL,
+  history INTEGER NOT NULL, PRIMARY KEY(id, segment)) STRICT, WITHOUT ROWID;
+CREATE TABLE part(
+  site INTEGER NOT NULL, part TEXT NOT NULL, first_step INTEGER NOT NULL, last_step INTEGER NOT NULL,
+  eligible INTEGER NOT NULL, PRIMARY KEY(site, part)) STRICT, WITHOUT ROWID;
+CREATE TABLE feature(
+  site INTEGER NOT NULL, part TEXT NOT NULL, feature INTEGER NOT NULL, active INTEGER NOT NULL, sum REAL NOT NULL,
+  sum_of_squares REAL NOT NULL, max REAL NOT NULL, nonfinite INTEGER NOT NULL, negative INTEGER NOT NULL,
+  activation BLOB NOT NULL, sequence BLOB NOT NULL, position BLOB NOT NULL, step BLOB NOT NULL,
+  PRIMARY KEY(site, part, feature)) STRICT;
+CREATE TABLE history(
+  site INTEGER NOT NULL, window INTEGER NOT NULL, first_step INTEGER NOT NULL, end_step INTEGER NOT NULL,
+  eligible INTEGER NOT NULL, feature INTEGER NOT NULL, active INTEGER NOT NULL, sum REAL NOT NULL,
+  sum_of_squares REAL NOT NULL, max REAL NOT NULL, nonfinite INTEGER NOT NULL, negative INTEGER NOT NULL,
+  activation BLOB NOT NULL, sequence BLOB NOT NULL, position BLOB NOT NULL, step BLOB NOT NULL,
+  PRIMARY KEY(site, window, feature)) STRICT;
+CREATE TABLE label(
+  site INTEGER NOT NULL, feature INTEGER NOT NULL, source TEXT NOT NULL, text TEXT NOT NULL, score REAL,
+  PRIMARY KEY(site, feature, source)) STRICT;
+)sql";
+
+const char* part_name(PartKind kind) {
+  switch (kind) {
+    case PartKind::past:
+      return "past";
+    case PartKind::closed:
+      return "closed";
+    case PartKind::open:
+      return "open";
+  }
+  return "";
+}
+
+std::string window_rule_text(const WindowRule& rule) {
+  switch (rule.kind) {
+    case WindowRule::Kind::growing:
+      return "auto";
+    case WindowRule::Kind::fixed:
+      return std::to_string(rule.fixed_steps);
+    case WindowRule::Kind::single:
+      return "0";
+  }
+  return "";
+}
+
+void SampleColumns::bind(Statement& statement, int parameter, std::span<const Sample> samples) {
+  activation_.clear();
+  sequence_.clear();
+  position_.clear();
+  step_.clear();
+  for (const Sample& sample : samples) {
+    activation_.push_back(sample.activation);
+    sequence_.push_back(stored(sample.sequence));
+    position_.push_back(sample.position);
+    step_.push_back(sample.step);
+  }
+  statement.bind_blob(parameter, std::as_bytes(std::span(activation_)));
+  statement.bind_blob(parameter + 1, std::as_bytes(std::span(sequence_)));
+  statement.bind_blob(parameter + 2, std::as_bytes(std::span(position_)));
+  statement.bind_blob(parameter + 3, std::as_bytes(std::span(step_)));
+}
+
+std::vector<Sample> read_samples(const Statement& statement, int column, const std::string& path) {
+  const std::span<const std::byte> bytes = statement.blob(column);
+  const std::size_t count = bytes.size() / sizeof(float);
+  const auto activation = elements<float>(bytes);
+  const bool agree = bytes.size() == count * sizeof(float) &&
+                     statement.blob(column + 1).size() == count * sizeof(std::int64_t) &&
+                     statement.blob(column + 2).size() == count * sizeof(std::uint32_t) &&
+                     statement.blob(column + 3).size() == count * sizeof(std::uint32_t);
+  if (!agree) throw StoreError(path + ": the store is damaged (sample columns of different lengths)");
+  const auto sequence = elements<std::int64_t>(statement.blob(column + 1));
+  const auto position = elements<std::uint32_t>(statement.blob(column + 2));
+  const auto step = elements<std::uint32_t>(statement.blob(column + 3));
+  std::vector<Sample> samples(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    // NaN has no place in an order: sorting with one in it is undefined.
+    if (!std::isfinite(activation[i]))
+      throw StoreError(path + ": the store is damaged (a sample that is not a number)");
+    samples[i] = {unstored(sequence[i]), activation[i], position[i], step[i]};
+  }
+  return samples;
+}
+
+void bind_statistics(Statement& statement, int parameter, const FeatureStatistics& statistics) {
+  statement.bind(parameter, stored(statistics.active))
+      .bind(parameter + 1, statistics.sum)
+      .bind(parameter + 2, statistics.sum_of_squares)
+      .bind(parameter + 3, double{statistics.max})
+      .bind(parameter + 4, stored(statistics.nonfinite))
+      .bind(parameter + 5, stored(statistics.negative));
+}
+
+FeatureStatistics read_statistics(const Statement& statement, int column) {
+  return {unstored(statement.integer(column)),
+          statement.real(column + 1),
+          statement.real(column + 2),
+          static_cast<float>(statement.real(column + 3)),
+          unstored(statement.integer(column + 4)),
+          unstored(statement.integer(column + 5))};
+}
+
+}  // namespace saetap

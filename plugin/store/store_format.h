@@ -1,0 +1,62 @@
+// What writer and reader must agree on; docs/file_format.md says it for people.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "plugin/collect/feature_statistics.h"
+#include "plugin/collect/sample.h"
+#include "plugin/collect/sample_collector.h"
+#include "plugin/collect/windows.h"
+#include "plugin/store/sqlite.h"
+
+namespace saetap {
+
+inline constexpr const char* kStoreFileName = "samples.saetap";
+inline constexpr std::int64_t kApplicationId = 0x53414554;  // "SAET"
+inline constexpr std::int64_t kFormatVersion = 1;
+inline constexpr std::int64_t kDecoderBlockFeatures = 1024;  // decoder directions in one row of `decoder`
+
+// Creates the tables. Pages of 16 KiB: a feature's row with 100 samples takes 2 KiB, of which only one fits in the
+// usual 4.
+extern const char* const kCreateStore;
+
+// The name of a part in the tables.
+[[nodiscard]] const char* part_name(PartKind kind);
+
+// "auto", the fixed length, or "0": the config key's own spelling.
+[[nodiscard]] std::string window_rule_text(const WindowRule& rule);
+
+// The columns of samples as BLOBs, one element per sample, strongest first.
+class SampleColumns {
+ public:
+  // Binds the four BLOBs from `parameter` on; they stay valid until the next call.
+  void bind(Statement& statement, int parameter, std::span<const Sample> samples);
+
+ private:
+  std::vector<float> activation_;
+  std::vector<std::int64_t> sequence_;
+  std::vector<std::uint32_t> position_;
+  std::vector<std::uint32_t> step_;
+};
+
+// The samples in the four columns from `column` on. Throws StoreError if lengths do not agree or a value cannot be.
+[[nodiscard]] std::vector<Sample> read_samples(const Statement& statement, int column, const std::string& path);
+
+// Six columns: active, sum, sum_of_squares, max, nonfinite, negative.
+inline constexpr int kStatisticsColumns = 6;
+void bind_statistics(Statement& statement, int parameter, const FeatureStatistics& statistics);
+[[nodiscard]] FeatureStatistics read_statistics(const Statement& statement, int column);
+
+// Counts are unsigned here and 64-bit signed in SQLite: the same bits.
+[[nodiscard]] inline std::int64_t stored(std::uint64_t value) {
+  return static_cast<std::int64_t>(value);
+}
+[[nodiscard]] inline std::uint64_t unstored(std::int64_t value) {
+  return static_cast<std::uint64_t>(value);
+}
+
+}  // namespace saetap

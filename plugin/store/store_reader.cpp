@@ -1,0 +1,195 @@
+#include "plugin/store/store_reader.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include "plugin/collect/feature_table.h"
+#include "plugin/store/half.h"
+#include "plugin/store/store_format.h"
+#include "plugin/store/store_tables.h"
+
+namespace saetap {
+namespace {
+
+std::string store_path(const std::string& path) {
+  std::error_code failed;
+  if (std::filesystem::is_directory(path, failed)) return (std::filesystem::path(path) / kStoreFileName).string();
+  return path;
+}
+
+// True if a kill left a journal that a reader may not play back.
+bool needs_rollback(const Database& database) {
+  try {
+    database.prepare("PRAGMA schema_version").step();
+    return false;
+  } catch (const SqliteError& error) {
+    if (error.code() == SQLITE_READONLY_ROLLBACK) return true;
+    throw;
+  }
+}
+
+Database open_store(const std::string& path) {
+  std::error_code failed;
+  if (!std::filesystem::exists(path, failed)) throw StoreError(path + ": no such file");
+  if (std::filesystem::file_size(path, failed) == 0) throw StoreError(path + ": empty, no checkpoint was saved yet");
+  Database database(path, Database::Mode::read_only);
+  if (!needs_rollback(database)) return database;
+  try {
+    Database writable(path, Database::Mode::read_write);
+    writable.execute("PRAGMA schema_version");
+  } catch (const SqliteError&) {
+    throw StoreError(path +
+                     ": its program was killed while saving; to go back to the checkpoint before, its folder has " +
+                     "to be writable");
+  }
+  return {path, Database::Mode::read_only};
+}
+
+void check_format(const Database& database) {
+  const auto pragma = [&](const char* sql) {
+    Statement statement = database.prepare(sql);
+    return statement.step() ? statement.integer(0) : 0;
+  };
+  if (pragma("PRAGMA application_id") != kApplicationId) throw StoreError(database.path() + ": not a saetap store");
+  // SQLite reads what is missing of the last page as zeros.
+  const auto whole = static_cast<std::uintmax_t>(pragma("PRAGMA page_count") * pragma("PRAGMA page_size"));
+  std::error_code failed;
+  if (std::filesystem::file_size(database.path(), failed) < whole) {
+    throw StoreError(database.path() + ": the store is damaged (the file ends early)");
+  }
+  const std::int64_t version = pragma("PRAGMA user_version");
+  if (version < 1 || version > kFormatVersion) {
+    throw StoreError(database.path() + ": format version " + std::to_string(version) + "; this saetap reads version " +
+                     std::to_string(kFormatVersion));
+  }
+}
+
+std::size_t parts_of(Scope scope, std::array<const char*, kPartKinds>& names) {
+  names = {part_name(PartKind::open), part_name(PartKind::closed), part_name(PartKind::past)};
+  return scope == Scope::recent ? 2 : 3;
+}
+
+}  // namespace
+
+struct StoreReader::State {
+  explicit State(const std::string& path) : database(open_store(path)) {
+    check_format(database);
+    database.execute("PRAGMA cache_size = -65536");  // contexts lie all over the file
+    run = read_run_facts(database);
+    sites = read_sites(database);
+    samples = database.prepare(
+        "SELECT activation, sequence, position, step FROM feature WHERE site = ? AND part = ? AND feature = ?");
+    segments = database.prepare(
+        "SELECT segment, length, tokens FROM sequence WHERE id = ? AND segment BETWEEN ? AND ? ORDER BY segment");
+  }
+
+  const Site& site(int id) const {
+    for (const StoredSite& stored_site : sites) {
+      if (stored_site.site.id == id) return stored_site.site;
+    }
+    throw StoreError(database.path() + ": no site " + std::to_string(id));
+  }
+
+  Database database;
+  RunFacts run;
+  std::vector<StoredSite> sites;
+  // Asked once per feature and sample, so prepared once.
+  std::optional<Statement> samples;
+  std::optional<Statement> segments;
+};
+
+StoreReader::StoreReader(const std::string& path) : state_(std::make_unique<State>(store_path(path))) {}
+StoreReader::~StoreReader() = default;
+StoreReader::StoreReader(StoreReader&&) noexcept = default;
+StoreReader& StoreReader::operator=(StoreReader&&) noexcept = default;
+
+const std::string& StoreReader::path() const {
+  return state_->database.path();
+}
+const RunFacts& StoreReader::run() const {
+  return state_->run;
+}
+const std::vector<StoredSite>& StoreReader::sites() const {
+  return state_->sites;
+}
+
+std::vector<FeatureStatistics> StoreReader::statistics(int site, Scope scope) const {
+  std::vector<FeatureStatistics> all(static_cast<std::size_t>(state_->site(site).features));
+  std::array<const char*, kPartKinds> names{};
+  const std::size_t parts = parts_of(scope, names);
+  Statement select = state_->database.prepare(
+      "SELECT feature, active, sum, sum_of_squares, max, nonfinite, negative FROM feature WHERE site = ? AND part = ?");
+  for (std::size_t i = 0; i < parts; ++i) {
+    select.bind(0, std::int64_t{site}).bind(1, std::string_view(names[i]));
+    while (select.step()) {
+      const std::uint64_t feature = unstored(select.integer(0));
+      if (feature >= all.size()) throw StoreError(path() + ": the store is damaged (a feature the site does not have)");
+      all[feature].add(read_statistics(select, 1));
+    }
+  }
+  return all;
+}
+
+std::vector<Sample> StoreReader::samples(int site, std::uint32_t feature, Scope scope) const {
+  const std::int64_t features = state_->site(site).features;
+  if (feature >= features) {
+    throw StoreError(path() + ": no feature " + std::to_string(feature) + "; the site has features 0 to " +
+                     std::to_string(features - 1));
+  }
+  std::array<const char*, kPartKinds> names{};
+  const std::size_t parts = parts_of(scope, names);
+  std::array<std::vector<Sample>, kPartKinds> lists;
+  Statement& select = *state_->samples;
+  for (std::size_t i = 0; i < parts; ++i) {
+    select.reset();  // a damaged row before may have ended the last use early
+    select.bind(0, std::int64_t{site}).bind(1, std::string_view(names[i])).bind(2, std::int64_t{feature});
+    while (select.step()) lists[i] = read_samples(select, 0, path());
+  }
+  return merge_strongest(lists, run().max_samples_per_feature);
+}
+
+Context StoreReader::context(const Sample& sample, std::uint32_t before, std::uint32_t after) const {
+  if (!has_tokens(sample.sequence)) return {};
+  const TokenRun stored_tokens = read_token_run(*state_->segments, sample, before, after);
+  const std::uint64_t end = stored_tokens.first + stored_tokens.tokens.size();
+  if (sample.position < stored_tokens.first || sample.position >= end) return {};
+  const std::uint64_t first =
+      std::max<std::uint64_t>(stored_tokens.first, sample.position - std::min(sample.position, before));
+  const std::uint64_t last = std::min<std::uint64_t>(end, std::uint64_t{sample.position} + after + 1);
+  Context context;
+  const auto begin = stored_tokens.tokens.begin() + static_cast<std::ptrdiff_t>(first - stored_tokens.first);
+  context.tokens.assign(begin, begin + static_cast<std::ptrdiff_t>(last - first));
+  context.activating = static_cast<std::size_t>(sample.position - first);
+  context.at_start = first == 0;
+  context.at_end = last == stored_tokens.length;
+  return context;
+}
+
+std::vector<float> StoreReader::decoder_directions(int site) const {
+  const Site& of = state_->site(site);
+  Statement select = state_->database.prepare("SELECT block, directions FROM decoder WHERE site = ? ORDER BY block");
+  select.bind(0, std::int64_t{site});
+  std::vector<float> directions;
+  for (std::int64_t block = 0; select.step(); ++block) {
+    const std::span<const std::byte> bytes = select.blob(1);
+    if (select.integer(0) != block) throw StoreError(path() + ": the store is damaged (a decoder block is missing)");
+    for (std::size_t i = 0; i + 2 <= bytes.size(); i += 2) {
+      std::uint16_t half = 0;
+      std::memcpy(&half, bytes.data() + i, sizeof half);
+      directions.push_back(float_from_half(half));
+    }
+  }
+  const std::size_t expected = static_cast<std::size_t>(of.features) * static_cast<std::size_t>(of.d_out);
+  if (!directions.empty() && directions.size() != expected) {
+    throw StoreError(path() + ": the store is damaged (decoder directions of another size)");
+  }
+  return directions;
+}
+
+}  // namespace saetap

@@ -1,0 +1,92 @@
+// Reading a store back. For tools and tests; throws StoreError with a reason a user can act on.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "plugin/collect/callback.h"
+#include "plugin/collect/feature_statistics.h"
+#include "plugin/collect/sample.h"
+#include "plugin/store/store_error.h"
+
+namespace saetap {
+
+// Which part of the run is read: the newest closed window together with the open one, or everything.
+enum class Scope : std::uint8_t { recent, all_time };
+
+// Facts about the run, from the table `meta`.
+struct RunFacts {
+  int format_version = 0;
+  std::string saetap_version;
+  std::string libtorch_version;
+  std::string program;    // command line of the program that was recorded
+  std::string started;    // UTC, ISO 8601
+  std::string saved;      // UTC, of the latest checkpoint
+  bool finished = false;  // the run ended in order
+  std::string tokenizer;  // path as configured, made absolute; may be empty
+  std::uint32_t max_samples_per_feature = 0;
+  std::uint32_t sample_context_size = 0;
+  float sample_activation_threshold = 0;
+  std::uint64_t sample_collection_freq = 1;
+};
+
+// The span of steps that a scope covers.
+struct ScopeFacts {
+  std::uint64_t first_step = 0;
+  std::uint64_t last_step = 0;
+  std::uint64_t eligible = 0;
+};
+
+struct StoredSite {
+  Site site;
+  SiteCounts counts;
+  ScopeFacts recent;
+  ScopeFacts all_time;
+  bool has_decoder = false;
+};
+
+struct StoredStatistics {
+  std::uint32_t feature = 0;
+  FeatureStatistics statistics;
+};
+
+// Tokens around a sample. `tokens[activating]` is the sample's own. Without known tokens, `tokens` is empty.
+struct Context {
+  std::vector<std::int32_t> tokens;
+  std::size_t activating = 0;
+  bool at_start = false;  // the first token here is the first of the sequence
+  bool at_end = false;    // the last token here is the last of the sequence
+};
+
+// Opened read-only; a store whose program was killed while saving is first brought back to its last checkpoint, for
+// which its folder must be writable. One thread at a time.
+class StoreReader {
+ public:
+  // `path`: a .saetap file, or the folder that holds samples.saetap.
+  explicit StoreReader(const std::string& path);
+  ~StoreReader();
+  StoreReader(StoreReader&&) noexcept;
+  StoreReader& operator=(StoreReader&&) noexcept;
+
+  [[nodiscard]] const std::string& path() const;
+  [[nodiscard]] const RunFacts& run() const;
+  [[nodiscard]] const std::vector<StoredSite>& sites() const;
+
+  // Statistics of every feature of a site, [features], in order of the feature.
+  [[nodiscard]] std::vector<FeatureStatistics> statistics(int site, Scope scope) const;
+  // Kept samples of one feature, strongest first; empty for a feature that never reached the threshold. Throws
+  // StoreError for a feature the site does not have.
+  [[nodiscard]] std::vector<Sample> samples(int site, std::uint32_t feature, Scope scope) const;
+  // The stored tokens from position − before to position + after, cut at the ends of the sequence.
+  [[nodiscard]] Context context(const Sample& sample, std::uint32_t before, std::uint32_t after) const;
+  // Decoder directions, [features, d_out] row-major in float32; empty if not saved.
+  [[nodiscard]] std::vector<float> decoder_directions(int site) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace saetap

@@ -1,0 +1,143 @@
+#include "plugin/store/store_tables.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <limits>
+#include <map>
+
+#include "plugin/store/store_format.h"
+
+namespace saetap {
+namespace {
+
+// Far above any SAE, and small enough that a damaged count cannot ask for all memory.
+constexpr std::int64_t kMostFeatures = std::int64_t{1} << 26;
+constexpr std::int64_t kWidest = std::int64_t{1} << 24;
+
+class Meta {
+ public:
+  explicit Meta(const Database& database) : path_(database.path()) {
+    Statement select = database.prepare("SELECT key, value FROM meta");
+    while (select.step()) values_[select.text(0)] = select.text(1);
+  }
+
+  std::string text(const std::string& key) const {
+    const auto found = values_.find(key);
+    if (found == values_.end()) throw StoreError(path_ + ": the store is damaged (no " + key + " in meta)");
+    return found->second;
+  }
+
+  template <typename Number>
+  Number number(const std::string& key) const {
+    const std::string value = text(key);
+    Number number{};
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error != std::errc() || end != value.data() + value.size()) {
+      throw StoreError(path_ + ": the store is damaged (" + key + " in meta is no number)");
+    }
+    return number;
+  }
+
+ private:
+  std::string path_;
+  std::map<std::string, std::string> values_;
+};
+
+StoredSite read_site(const Statement& row, const std::string& path) {
+  StoredSite stored_site;
+  Site& site = stored_site.site;
+  site.id = static_cast<int>(row.integer(0));
+  site.name = row.text(1);
+  site.module_type = row.text(2);
+  site.method = row.text(3);
+  site.description = row.text(4);
+  site.features = row.integer(5);
+  site.d_in = row.integer(6);
+  site.d_out = row.integer(7);
+  const auto within = [](std::int64_t value, std::int64_t most) { return value >= 0 && value <= most; };
+  if (!within(row.integer(0), std::numeric_limits<int>::max()) || !within(site.features, kMostFeatures) ||
+      !within(site.d_in, kWidest) || !within(site.d_out, kWidest)) {
+    throw StoreError(path + ": the store is damaged (impossible size of a site)");
+  }
+  stored_site.counts = {unstored(row.integer(8)),  unstored(row.integer(9)),  unstored(row.integer(10)),
+                        unstored(row.integer(11)), unstored(row.integer(12)), unstored(row.integer(13)),
+                        unstored(row.integer(14))};
+  stored_site.has_decoder = row.integer(15) != 0;
+  return stored_site;
+}
+
+void cover(ScopeFacts& facts, const ScopeFacts& part) {
+  const bool empty = facts.eligible == 0;
+  facts.first_step = empty ? part.first_step : std::min(facts.first_step, part.first_step);
+  facts.last_step = std::max(facts.last_step, part.last_step);
+  facts.eligible += part.eligible;
+}
+
+void read_scopes(const Database& database, StoredSite& stored_site) {
+  Statement select = database.prepare("SELECT part, first_step, last_step, eligible FROM part WHERE site = ?");
+  select.bind(0, std::int64_t{stored_site.site.id});
+  while (select.step()) {
+    const ScopeFacts part{unstored(select.integer(1)), unstored(select.integer(2)), unstored(select.integer(3))};
+    if (part.eligible == 0) continue;
+    cover(stored_site.all_time, part);
+    if (select.text(0) != part_name(PartKind::past)) cover(stored_site.recent, part);
+  }
+}
+
+}  // namespace
+
+RunFacts read_run_facts(const Database& database) {
+  const Meta meta(database);
+  RunFacts run;
+  run.format_version = static_cast<int>(kFormatVersion);
+  run.saetap_version = meta.text("saetap_version");
+  run.libtorch_version = meta.text("libtorch_version");
+  run.program = meta.text("program");
+  run.started = meta.text("started");
+  run.saved = meta.text("saved");
+  run.finished = meta.text("finished") == "1";
+  run.tokenizer = meta.text("tokenizer");
+  run.max_samples_per_feature = meta.number<std::uint32_t>("max_samples_per_feature");
+  run.sample_context_size = meta.number<std::uint32_t>("sample_context_size");
+  run.sample_activation_threshold = meta.number<float>("sample_activation_threshold");
+  run.sample_collection_freq = meta.number<std::uint64_t>("sample_collection_freq");
+  return run;
+}
+
+std::vector<StoredSite> read_sites(const Database& database) {
+  Statement select = database.prepare(
+      "SELECT id, name, module_type, method, description, features, d_in, d_out, steps, steps_collected, rows_seen, "
+      "rows_collected, rows_excluded, rows_resolved, calls, EXISTS(SELECT 1 FROM decoder WHERE site = site.id) "
+      "FROM site ORDER BY id");
+  std::vector<StoredSite> sites;
+  while (select.step()) sites.push_back(read_site(select, database.path()));
+  for (StoredSite& stored_site : sites) read_scopes(database, stored_site);
+  return sites;
+}
+
+TokenRun read_token_run(Statement& segments, const Sample& sample, std::uint32_t before, std::uint32_t after) {
+  const SegmentRange range = context_segments(sample.position, before, after);
+  const std::uint64_t own = sample.position / kSegmentTokens;
+  segments.bind(0, stored(sample.sequence)).bind(1, std::int64_t{range.first}).bind(2, std::int64_t{range.last});
+  TokenRun run;
+  while (segments.step()) {
+    const std::uint64_t begin = unstored(segments.integer(0)) * kSegmentTokens;
+    const std::uint64_t end = run.first + run.tokens.size();
+    if (begin != end || run.tokens.empty()) {
+      if (begin > own * kSegmentTokens) break;  // behind a gap: not part of this context
+      run.tokens.clear();
+      run.first = begin;
+    }
+    const std::span<const std::byte> bytes = segments.blob(2);
+    const std::size_t count = std::min<std::size_t>(bytes.size() / sizeof(std::int32_t), kSegmentTokens);
+    const std::size_t kept = run.tokens.size();
+    run.tokens.resize(kept + count);
+    if (count > 0) std::memcpy(run.tokens.data() + kept, bytes.data(), count * sizeof(std::int32_t));
+    run.length = unstored(segments.integer(1));
+  }
+  segments.reset();
+  return run;
+}
+
+}  // namespace saetap

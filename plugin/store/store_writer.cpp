@@ -1,0 +1,60 @@
+#include "plugin/store/store_writer.h"
+
+#include <cstdio>
+#include <optional>
+
+#include "plugin/store/checkpoint_transaction.h"
+#include "plugin/store/store_files.h"
+#include "plugin/store/store_format.h"
+
+namespace saetap {
+namespace {
+
+std::string format_float(float value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.9g", static_cast<double>(value));  // nine digits bring every float back
+  return text;
+}
+
+}  // namespace
+
+StoreWriter::StoreWriter(std::string path, RunHeader header) : path_(std::move(path)), header_(std::move(header)) {}
+
+void StoreWriter::save(const SampleCollector& collector, const CheckpointEvent& event) {
+  const std::optional<StoreStamp> found = read_stamp(path_);
+  const bool ours = found && checkpoints_ > 0 && found->run_id == header_.run_id && found->checkpoint == checkpoints_;
+  if (!ours) {
+    move_aside(path_, found);
+    create_empty(path_);
+  }
+  Database database(path_, Database::Mode::read_write);
+  prepare_for_writing(database, !ours);
+  Transaction transaction(database);
+  if (!ours) create_tables(database);
+  write_meta(database, collector, event.last);
+  CheckpointTransaction(database, collector).write(event);
+  transaction.commit();
+  ++checkpoints_;
+}
+
+void StoreWriter::write_meta(Database& database, const SampleCollector& collector, bool finished) const {
+  Statement insert = database.prepare("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)");
+  const auto put = [&](std::string_view key, std::string_view value) { insert.bind(0, key).bind(1, value).run(); };
+  const CollectorOptions& options = collector.options();
+  put("run_id", header_.run_id);
+  put("checkpoint", std::to_string(checkpoints_ + 1));
+  put("saetap_version", SAETAP_VERSION);
+  put("libtorch_version", header_.libtorch_version);
+  put("program", header_.program);
+  put("started", header_.started);
+  put("saved", utc_now());
+  put("finished", finished ? "1" : "0");
+  put("tokenizer", header_.tokenizer);
+  put("max_samples_per_feature", std::to_string(options.max_samples_per_feature));
+  put("sample_context_size", std::to_string(options.sample_context_size));
+  put("sample_activation_threshold", format_float(options.sample_activation_threshold));
+  put("sample_window_steps", window_rule_text(options.window_rule));
+  put("sample_collection_freq", std::to_string(header_.sample_collection_freq));
+}
+
+}  // namespace saetap

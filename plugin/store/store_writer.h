@@ -1,0 +1,43 @@
+// Writing the store: one SQLite file, one transaction per checkpoint. See docs/file_format.md.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "plugin/collect/sample_collector.h"
+#include "plugin/store/sqlite.h"
+
+namespace saetap {
+
+// Facts of the run that the collector does not know.
+struct RunHeader {
+  std::string run_id;  // random, names the run
+  std::string libtorch_version;
+  std::string program;
+  std::string started;    // UTC, ISO 8601
+  std::string tokenizer;  // absolute path, may be empty
+  std::uint64_t sample_collection_freq = 1;
+};
+
+// Writes checkpoints of one run into one file. If the file already holds another run, that file is moved aside first
+// (samples.saetap -> samples-<time it was saved>.saetap): nothing is lost. The file is opened for each checkpoint and
+// closed again, so that nothing is held across fork or a removed folder; if it is gone or not as left, everything is
+// written anew.
+class StoreWriter {
+ public:
+  StoreWriter(std::string path, RunHeader header);
+
+  // Throws StoreError. The file then still holds the previous checkpoint.
+  void save(const SampleCollector& collector, const CheckpointEvent& event);
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  void write_meta(Database& database, const SampleCollector& collector, bool finished) const;
+
+  std::string path_;
+  RunHeader header_;
+  std::uint64_t checkpoints_ = 0;  // written so far by this writer
+};
+
+}  // namespace saetap
