@@ -1,0 +1,170 @@
+#include "plugin/config.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <sstream>
+
+#include "plugin/config_value.h"
+#include "plugin/edit_distance.h"
+
+namespace saetap {
+namespace {
+
+// A key and how its value gets into a Config. `name` is the whole path of the key, as people know it.
+struct Key {
+  std::string_view name;
+  void (*read)(Config& config, const ConfigValue& value);
+};
+
+void read_window(Config& config, const ConfigValue& value) {
+  constexpr std::int64_t kMostSteps = 1'000'000'000'000;
+  if (value.is_text("auto")) {
+    config.sample_window_steps = {WindowRule::Kind::growing, 0};
+    return;
+  }
+  const std::int64_t steps = value.whole(0, kMostSteps, "\"auto\" or a whole number from 0 to 1000000000000");
+  const auto kind = steps == 0 ? WindowRule::Kind::single : WindowRule::Kind::fixed;
+  config.sample_window_steps = {kind, static_cast<std::uint64_t>(steps)};
+}
+
+void read_phases(Config& config, const ConfigValue& value) {
+  constexpr const char* kAllowed = "a list of \"train\", \"eval\" or both";
+  bool train = false;
+  bool eval = false;
+  for (const ConfigValue& phase : value.items(kAllowed)) {
+    train |= phase.is_text("train");
+    eval |= phase.is_text("eval");
+    if (!phase.is_text("train") && !phase.is_text("eval")) phase.refuse("\"train\" or \"eval\"");
+  }
+  if (!train && !eval) value.refuse(kAllowed);
+  config.collect_train = train;
+  config.collect_eval = eval;
+}
+
+void read_token_ids(Config& config, const ConfigValue& value) {
+  config.tokens.ignore_token_ids.clear();
+  for (const ConfigValue& id : value.items("a list of token ids")) {
+    config.tokens.ignore_token_ids.push_back(static_cast<std::int32_t>(id.whole(0, 2147483647)));
+  }
+}
+
+void read_rank(Config& config, const ConfigValue& value) {
+  static constexpr std::array<std::string_view, 4> kNames{"max_activation", "mean", "density", "count"};
+  config.rank_features_by = static_cast<RankBy>(value.one_of(kNames));
+}
+
+void read_log_level(Config& config, const ConfigValue& value) {
+  static constexpr std::array<std::string_view, 4> kNames{"error", "warning", "info", "debug"};
+  config.log_level = static_cast<LogLevel>(value.one_of(kNames));
+}
+
+// The seven keys of the original system; they may stand at the top level.
+constexpr std::array<Key, 7> kOriginalKeys{{
+    {"save_activation_samples", [](Config& c, const ConfigValue& v) { c.save_activation_samples = v.boolean(); }},
+    {"sample_collection_freq",
+     [](Config& c, const ConfigValue& v) { c.sample_collection_freq = v.whole(1, 1'000'000'000); }},
+    {"max_samples_per_feature",
+     [](Config& c, const ConfigValue& v) { c.max_samples_per_feature = v.whole(1, 1'000'000); }},
+    {"sample_context_size", [](Config& c, const ConfigValue& v) { c.sample_context_size = v.whole(0, 100'000); }},
+    {"sample_activation_threshold",
+     [](Config& c, const ConfigValue& v) { c.sample_activation_threshold = v.number(0, 1'000'000); }},
+    {"top_features_to_save", [](Config& c, const ConfigValue& v) { c.top_features_to_save = v.whole(0, 100'000'000); }},
+    {"samples_per_feature_to_save",
+     [](Config& c, const ConfigValue& v) { c.samples_per_feature_to_save = v.whole(0, 1'000'000); }},
+}};
+
+constexpr std::array<Key, 9> kOwnKeys{{
+    {"output_dir", [](Config& c, const ConfigValue& v) { c.output_dir = v.text(1); }},
+    {"tokens", nullptr},  // an object: kTokenKeys
+    {"tokenizer", [](Config& c, const ConfigValue& v) { c.tokenizer = v.text(0); }},
+    {"sample_window_steps", read_window},
+    {"checkpoint_seconds", [](Config& c, const ConfigValue& v) { c.checkpoint_seconds = v.whole(1, 1'000'000); }},
+    {"phases", read_phases},
+    {"rank_features_by", read_rank},
+    {"save_decoder", [](Config& c, const ConfigValue& v) { c.save_decoder = v.boolean(); }},
+    {"log_level", read_log_level},
+}};
+
+constexpr std::array<Key, 3> kTokenKeys{{
+    {"ignore_token_ids", read_token_ids},
+    {"ignore_first_positions",
+     [](Config& c, const ConfigValue& v) { c.tokens.ignore_first_positions = v.whole(0, 1'000'000); }},
+    {"buffer_rows", [](Config& c, const ConfigValue& v) { c.tokens.buffer_rows = v.whole(1, 1'000'000'000); }},
+}};
+
+const Key* find(std::span<const Key> keys, std::string_view name) {
+  const auto found = std::find_if(keys.begin(), keys.end(), [&](const Key& key) { return key.name == name; });
+  return found == keys.end() ? nullptr : &*found;
+}
+
+std::string_view nearest(std::span<const Key> keys, std::string_view name) {
+  return std::min_element(
+             keys.begin(), keys.end(),
+             [&](const Key& a, const Key& b) { return edit_distance(a.name, name) < edit_distance(b.name, name); })
+      ->name;
+}
+
+// Every key of an object that has to be known.
+void read_object(Config& config, const ConfigValue& object, std::span<const Key> keys) {
+  for (const ConfigValue& member : object.members()) {
+    const Key* key = find(keys, member.key());
+    if (key == nullptr) {
+      throw ConfigError("config key " + member.quoted_path() + ": unknown; nearest known key is \"" +
+                        std::string(nearest(keys, member.key())) + "\"");
+    }
+    if (key->read != nullptr) {
+      key->read(config, member);
+    } else {
+      read_object(config, member, kTokenKeys);
+    }
+  }
+}
+
+void read_top_level(Config& config, const ConfigValue& object) {
+  constexpr std::size_t kMisspelt = 2;
+  for (const ConfigValue& member : object.members()) {
+    if (const Key* key = find(kOriginalKeys, member.key())) {
+      key->read(config, member);
+      continue;
+    }
+    const std::string_view meant = nearest(kOriginalKeys, member.key());
+    if (edit_distance(meant, member.key()) <= kMisspelt) {
+      config.warnings.push_back("config key " + member.quoted_path() + ": ignored; did you mean \"" +
+                                std::string(meant) + "\"?");
+    }
+  }
+}
+
+}  // namespace
+
+Config parse_config(std::string_view json_text, bool collect_by_default) {
+  const nlohmann::json json = parse_config_json(json_text);
+  const ConfigValue root(json);
+  Config config;
+  config.save_activation_samples = collect_by_default;
+  read_top_level(config, root);
+  std::vector<Key> all(kOriginalKeys.begin(), kOriginalKeys.end());
+  all.insert(all.end(), kOwnKeys.begin(), kOwnKeys.end());
+  for (const ConfigValue& member : root.members()) {
+    if (member.key() == "saetap") read_object(config, member, all);
+  }
+  return config;
+}
+
+Config load_config(const std::string& path, bool collect_by_default) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (!file || std::filesystem::is_directory(path)) throw ConfigError(path + ": cannot be read");
+  text << file.rdbuf();
+  try {
+    return parse_config(text.str(), collect_by_default);
+  } catch (const ConfigError& error) {
+    throw ConfigError(path + ": " + error.what());
+  }
+}
+
+}  // namespace saetap

@@ -1,0 +1,16 @@
+// One line to stderr per thing worth saying, "saetap: …". Never throws, never blocks on the host's own streams.
+#pragma once
+
+#include <string>
+
+#include "plugin/config.h"
+
+namespace saetap {
+
+// Lines above this level are not printed. Thread-safe.
+void set_log_level(LogLevel level);
+
+// Writes one whole line with a single write(2). Newlines inside are made spaces. Thread-safe.
+void log(LogLevel level, const std::string& line) noexcept;
+
+}  // namespace saetap

@@ -1,0 +1,89 @@
+// The C interface, and starting on load from the environment.
+#include <cstdlib>
+#include <string>
+
+#include "plugin/config.h"
+#include "plugin/log.h"
+#include "plugin/saetap.h"
+#include "plugin/session/process.h"
+
+namespace {
+
+using saetap::Config;
+using saetap::ConfigError;
+using saetap::LogLevel;
+
+std::string& last_error() {
+  thread_local std::string error;
+  return error;
+}
+
+// Runs one call of the interface; nothing gets past it.
+template <typename Call>
+int answer(Call call) noexcept {
+  try {
+    last_error().clear();
+    return call(last_error());
+  } catch (const ConfigError& error) {
+    last_error() = error.what();
+    return SAETAP_BAD_CONFIG;
+  } catch (...) {
+    return SAETAP_FAILED;
+  }
+}
+
+bool set(const char* variable) { return std::getenv(variable) != nullptr; }
+
+Config config_from_environment() {
+  // `saetap record` means to record: collection is on unless a key says otherwise.
+  const bool recording = set("SAETAP_RECORD");
+  auto config = set("SAETAP_CONFIG") ? saetap::load_config(std::getenv("SAETAP_CONFIG"), recording)
+                                     : saetap::parse_config("{}", recording);
+  if (set("SAETAP_OUTPUT_DIR")) config.output_dir = std::getenv("SAETAP_OUTPUT_DIR");
+  return config;
+}
+
+// Loading the library starts it if the environment asks for it. A wrong config never stops the host program: one line, and
+// training goes on without collection.
+[[gnu::constructor]] void start_on_load() {
+  if (!set("SAETAP_CONFIG") && !set("SAETAP_RECORD")) return;
+  try {
+    const auto config = config_from_environment();
+    for (const auto& warning : config.warnings) saetap::log(LogLevel::warning, warning);
+    std::string why;
+    const auto status = saetap::start_process_session(config, why);
+    if (status != SAETAP_OK) saetap::log(status == SAETAP_OFF ? LogLevel::info : LogLevel::error, "not recording: " + why);
+  } catch (const std::exception& error) {
+    saetap::log(LogLevel::error, std::string("not recording: ") + error.what());
+  }
+  // The run is ours alone: a child process that loads the library must not write into the same store.
+  for (const auto* variable : {"SAETAP_CONFIG", "SAETAP_RECORD", "SAETAP_OUTPUT_DIR", "SAETAP_PROGRAM"}) unsetenv(variable);
+}
+
+}  // namespace
+
+extern "C" {
+
+int saetap_plugin_init(const char* config_json) {
+  return answer([&](std::string& why) -> int {
+    if (config_json == nullptr) {
+      why = "config_json is null";
+      return SAETAP_BAD_CONFIG;
+    }
+    return saetap::start_process_session(saetap::parse_config(config_json), why);
+  });
+}
+
+int saetap_checkpoint(void) {
+  return answer([](std::string& why) -> int { return saetap::checkpoint_process_session(why); });
+}
+
+int saetap_stop(void) {
+  return answer([](std::string& why) -> int { return saetap::stop_process_session(why); });
+}
+
+const char* saetap_last_error(void) { return last_error().c_str(); }
+
+const char* saetap_version(void) { return SAETAP_VERSION; }
+
+}  // extern "C"

@@ -1,0 +1,83 @@
+#include "plugin/session/lines.h"
+
+#include <cstdio>
+#include <filesystem>
+
+namespace saetap {
+
+namespace {
+
+std::string format(const char* pattern, double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, pattern, value);
+  return text;
+}
+
+// 4071 -> "4,071"
+std::string grouped(std::uint64_t number) {
+  const auto digits = std::to_string(number);
+  std::string text;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
+    text += digits[i];
+  }
+  return text;
+}
+
+// 1,020,000 -> "1.02 M"
+std::string rounded(std::uint64_t number) {
+  if (number >= 1'000'000'000) return format("%.2f G", static_cast<double>(number) / 1e9);
+  if (number >= 1'000'000) return format("%.2f M", static_cast<double>(number) / 1e6);
+  return grouped(number);
+}
+
+std::string share(std::uint64_t part, std::uint64_t whole, const char* pattern) {
+  return whole == 0 ? "none" : format(pattern, 100.0 * static_cast<double>(part) / static_cast<double>(whole)) + " %";
+}
+
+std::uint64_t alive_features(const SiteCollection& collection) {
+  std::uint64_t alive = 0;
+  for (std::size_t feature = 0; feature < static_cast<std::size_t>(collection.site->features); ++feature) {
+    bool active = false;
+    for (const auto& part : collection.parts) active = active || (part != nullptr && part->statistics[feature].active > 0);
+    alive += active ? 1 : 0;
+  }
+  return alive;
+}
+
+}  // namespace
+
+std::string site_line(const hooks::Meeting& meeting, const hooks::FeatureSite& site) {
+  return meeting.type_name + " › " + meeting.function.name() + ": features [N, " + std::to_string(site.width()) +
+         "] enter " + site.decoder.weight.path + " (" + site.reason + ")";
+}
+
+std::string site_summary(const Site& site, const SiteCounts& counts, const SampleCollector& collector,
+                         const SessionFacts& facts) {
+  const auto found = collector.sites().find(site.id);
+  const auto alive = found == collector.sites().end() ? 0 : alive_features(found->second);
+  return site.name + ": " + rounded(counts.rows_seen) + " tokens, " +
+         share(counts.rows_collected, counts.rows_seen, "%.1f") + " seen, " +
+         share(counts.rows_resolved, counts.rows_collected, "%.2f") + " of rows resolved · " + grouped(alive) + " of " +
+         grouped(static_cast<std::uint64_t>(site.features)) + " features alive · overhead " +
+         format("%.1f", 100.0 * facts.seconds_inside / std::max(facts.seconds_total, 1e-9)) + " %";
+}
+
+std::string saved_line(const std::string& store_path) {
+  const std::filesystem::path path(store_path);
+  std::error_code unreadable;
+  const auto bytes = std::filesystem::file_size(path, unreadable);
+  // As the user would type it from where the program was started.
+  const auto near = std::filesystem::proximate(path, unreadable);
+  const auto& shown = near.native().size() < path.native().size() ? near : path;
+  return "wrote " + shown.string() + " (" + format("%.1f MB", static_cast<double>(bytes) / 1e6) +
+         ").  Next: saetap features " + shown.parent_path().string();
+}
+
+std::string nothing_found(const SessionFacts& facts) {
+  if (facts.methods_met == 0) return "nothing recorded: no TorchScript module was called";
+  return "nothing recorded: no SAE or transcoder among " + grouped(facts.methods_met) + " TorchScript methods called" +
+         (facts.uncertain.empty() ? "" : "; uncertain, left alone: " + facts.uncertain.front());
+}
+
+}  // namespace saetap

@@ -1,0 +1,67 @@
+#include "plugin/session/run_identity.h"
+
+#include <cstdio>
+#include <ctime>
+#include <filesystem>
+#include <memory>
+#include <random>
+
+#include "integrations/tokenizers/tokenizer.h"
+#include "plugin/log.h"
+#include "plugin/session/libtorch_version.h"
+
+namespace saetap {
+
+namespace {
+
+std::uint64_t random_word() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32) | device();
+}
+
+std::string utc_now() {
+  const auto now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+}  // namespace
+
+RunHeader run_header(const Config& config, const std::string& program) {
+  RunHeader header;
+  char id[17];
+  std::snprintf(id, sizeof id, "%016llx", static_cast<unsigned long long>(random_word()));
+  header.run_id = id;
+  header.libtorch_version = running_libtorch_version();
+  header.program = program;
+  header.started = utc_now();
+  if (!config.tokenizer.empty()) header.tokenizer = std::filesystem::absolute(config.tokenizer).string();
+  header.sample_collection_freq = static_cast<std::uint64_t>(config.sample_collection_freq);
+  return header;
+}
+
+SequenceId unresolved_sequence() { return random_word() & ~kHasTokens; }
+
+std::string samples_json_path(const std::string& store_path) {
+  return (std::filesystem::path(store_path).parent_path() / "samples.json").string();
+}
+
+SamplesJsonOptions samples_json_options(const Config& config) {
+  SamplesJsonOptions options;
+  options.top_features = config.top_features_to_save;
+  options.samples_per_feature = config.samples_per_feature_to_save;
+  options.rank_by = config.rank_features_by;
+  if (config.tokenizer.empty()) return options;
+  try {
+    const std::shared_ptr<Tokenizer> tokenizer = load_tokenizer(config.tokenizer);
+    options.decode = [tokenizer](std::span<const std::int32_t> tokens) { return tokenizer->decode(tokens); };
+  } catch (const TokenizerError& error) {
+    log(LogLevel::warning, std::string(error.what()) + "; samples.json holds ids instead of text");
+  }
+  return options;
+}
+
+}  // namespace saetap

@@ -1,0 +1,90 @@
+// The life of a recording: start, taps, checkpoints, finish. The one place that sees both ends of the data's road and wires
+// its stages: attach -> tap -> trace -> scan -> keep -> store.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "hooks/discover.h"
+#include "hooks/tap.h"
+#include "plugin/collect/callback_set.h"
+#include "plugin/collect/sample_collector.h"
+#include "plugin/config.h"
+#include "plugin/session/attached_site.h"
+#include "plugin/session/lines.h"
+#include "plugin/store/store_writer.h"
+#include "plugin/trace/provenance.h"
+
+namespace saetap {
+
+// Never destroyed once started: calls may be in flight on any thread until the process ends. Thread-safe.
+class Session : public hooks::TapSink {
+ public:
+  // `program`: the command line, for the store. Nothing is hooked before start().
+  Session(Config config, std::string program);
+
+  // A callback beside the sample collector; before start().
+  void add_callback(std::string name, std::shared_ptr<Callback> callback);
+
+  void start();
+  // Saves what was collected so far. False if that failed (it was logged; collection goes on).
+  bool checkpoint();
+  // Stops observing, gives all functions their executors back, saves, says what was done. Later taps are ignored.
+  void finish();
+
+  [[nodiscard]] SessionFacts facts();
+  [[nodiscard]] std::vector<std::pair<Site, SiteCounts>> sites();
+
+  void on_features(const hooks::FeatureEvent& event) noexcept override;
+  void on_stream(const hooks::StreamEvent& event) noexcept override;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  class Turn;  // the session's lock and its stopwatch
+
+  // A model whose tokens are listened to; its name is what people are told.
+  struct StreamTap {
+    std::string name;
+    bool failed = false;
+  };
+
+  bool on_meeting(hooks::Meeting& meeting);
+  bool attach_site(hooks::Meeting& meeting, const hooks::FeatureSite& found);
+  bool attach_stream(hooks::Meeting& meeting);
+  AttachedSite& site_of(int tap, const c10::IValue& owner);
+  void handle_features(const hooks::FeatureEvent& event);
+  void say_stream(const AttachedSite& site);
+  bool save(bool last);
+  bool save_files(const SampleCollector& collector, const CheckpointEvent& event);
+  void say_summary();
+
+  Config config_;
+  StoreWriter writer_;
+  std::timed_mutex mutex_;
+  std::atomic<std::thread::id> inside_{};  // the thread that holds the lock: a callback that calls the module is not recorded
+  bool finished_ = false;
+
+  hooks::Discovery discovery_;
+  Provenance provenance_;
+  CallbackSet callbacks_;
+  std::shared_ptr<SampleCollector> collector_;
+  SequenceId unresolved_ = 0;
+
+  std::vector<FeatureTap> feature_taps_;
+  std::vector<StreamTap> stream_taps_;
+  std::map<int, std::unique_ptr<AttachedSite>> sites_;  // by Site::id
+  std::map<int, std::string> said_streams_;             // what was said of where a site's rows come from
+
+  SessionFacts facts_;
+  Clock::time_point first_tap_{};
+  Clock::time_point latest_save_{};
+  bool save_failed_ = false;
+};
+
+}  // namespace saetap

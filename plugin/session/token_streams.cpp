@@ -1,0 +1,103 @@
+#include "plugin/session/token_streams.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "plugin/session/fingerprints.h"
+
+namespace saetap {
+
+namespace {
+
+using torch::jit::Block;
+using torch::jit::Node;
+using torch::jit::Value;
+
+bool holds_tokens(const c10::IValue& argument) {
+  if (!argument.isTensor() || !argument.toTensor().defined()) return false;
+  const auto& tensor = argument.toTensor();
+  return tensor.dim() == 2 && (tensor.scalar_type() == at::kLong || tensor.scalar_type() == at::kInt);
+}
+
+// Follows views and casts back from the indices of an embedding.
+Value* looked_up(Value* value) {
+  while (value->node()->kind() != torch::jit::prim::Param) {
+    if (value->node()->inputs().empty()) return nullptr;
+    value = value->node()->input(0);
+  }
+  return value;
+}
+
+Value* embedded_input(torch::jit::Graph& graph, Block* block) {
+  for (Node* node : block->nodes()) {
+    for (Block* inner : node->blocks()) {
+      if (auto* found = embedded_input(graph, inner)) return found;
+    }
+    if (node->kind() != torch::jit::aten::embedding) continue;
+    auto* input = looked_up(node->input(1));
+    const auto& inputs = graph.inputs();
+    if (input != nullptr && input != inputs[0] && std::find(inputs.begin(), inputs.end(), input) != inputs.end()) return input;
+  }
+  return nullptr;
+}
+
+// Every tensor in a returned value, in order.
+void tensors_in(const c10::IValue& value, std::vector<at::Tensor>& tensors) {
+  if (value.isTensor()) {
+    tensors.push_back(value.toTensor());
+  } else if (value.isTuple()) {
+    for (const auto& element : value.toTupleRef().elements()) tensors_in(element, tensors);
+  } else if (value.isList()) {
+    for (const auto& element : value.toListRef()) tensors_in(element, tensors);
+  } else if (value.isGenericDict()) {
+    for (const auto& entry : value.toGenericDict()) tensors_in(entry.value(), tensors);
+  }
+}
+
+bool has_a_row_per_token(const at::Tensor& tensor, std::int64_t batch, std::int64_t length) {
+  if (!tensor.defined() || tensor.layout() != at::kStrided || !at::isFloatingType(tensor.scalar_type())) return false;
+  if (tensor.dim() == 3) return tensor.size(0) == batch && tensor.size(1) == length && tensor.size(2) > 1;
+  return tensor.dim() == 2 && tensor.size(0) == batch * length && tensor.size(1) > 1;
+}
+
+std::vector<std::int32_t> token_ids(const at::Tensor& tokens) {
+  const auto ids = tokens.to(at::kCPU, at::kLong).contiguous();
+  const auto* first = ids.const_data_ptr<std::int64_t>();
+  std::vector<std::int32_t> narrow(static_cast<std::size_t>(ids.numel()));
+  for (std::size_t i = 0; i < narrow.size(); ++i) {
+    if (first[i] < INT32_MIN || first[i] > INT32_MAX) throw std::runtime_error("token ids do not fit into 32 bits");
+    narrow[i] = static_cast<std::int32_t>(first[i]);
+  }
+  return narrow;
+}
+
+}  // namespace
+
+Value* token_input(hooks::Meeting& meeting) {
+  const auto& inputs = meeting.graph->inputs();
+  for (std::size_t i = 1; i < std::min(inputs.size(), meeting.arguments.size()); ++i) {
+    if (holds_tokens(meeting.arguments[i]) && inputs[i]->type()->isSubtypeOf(*c10::TensorType::get())) return inputs[i];
+  }
+  if (meeting.arguments.size() >= inputs.size()) return nullptr;
+  return embedded_input(*meeting.graph, meeting.graph->block());
+}
+
+void record_token_stream(const std::string& model, const hooks::StreamEvent& event, Provenance& provenance) {
+  const auto& tokens = event.tokens;
+  if (!tokens.defined() || tokens.dim() != 2 || tokens.numel() == 0 || !at::isIntegralType(tokens.scalar_type(), false)) return;
+  std::vector<at::Tensor> returned;
+  tensors_in(event.returned, returned);
+
+  std::vector<std::int32_t> ids;
+  for (std::size_t output = 0; output < returned.size(); ++output) {
+    const auto& rows = returned[output];
+    if (!has_a_row_per_token(rows, tokens.size(0), tokens.size(1))) continue;
+    if (ids.empty()) ids = token_ids(tokens);
+    const auto fingerprints = row_fingerprints(rows);
+    const auto row_bytes = static_cast<std::size_t>(rows.size(-1)) * rows.element_size();
+    const auto stream = returned.size() == 1 ? model : model + " output " + std::to_string(output);
+    provenance.record(stream, ids, tokens.size(1), {fingerprints, row_bytes});
+  }
+}
+
+}  // namespace saetap
