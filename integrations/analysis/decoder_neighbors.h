@@ -1,0 +1,29 @@
+// Features that write in nearly the same direction.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace saetap {
+
+struct Neighbor {
+  std::uint32_t feature = 0;
+  double cosine = 0;
+};
+
+class DecoderNeighbors {
+ public:
+  // `directions`: [features, width] row-major; empty if the decoder was not saved.
+  DecoderNeighbors(std::vector<float> directions, std::int64_t features);
+
+  // The `top` other features whose direction has the highest cosine with that of `feature`, best first, equal ones in
+  // order of the feature. Directions that are zero or not finite are near nothing.
+  [[nodiscard]] std::vector<Neighbor> nearest(std::uint32_t feature, std::size_t top) const;
+
+ private:
+  std::vector<float> directions_;
+  std::size_t width_ = 0;
+  std::vector<double> inverse_norms_;  // 0 for a direction that is none
+};
+
+}  // namespace saetap

@@ -1,0 +1,39 @@
+// A sample as text: the activating token in the words around it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "integrations/tokenizers/tokenizer.h"
+#include "plugin/store/store_reader.h"
+
+namespace saetap {
+
+// Visible text throughout (see visible_text.h). Without a tokenizer: the ids, with spaces between.
+struct Excerpt {
+  bool known = false;  // false: it is not known which tokens these were, and everything below is empty
+  std::string before;  // ends with the space before the activating token, if there is one
+  std::string token;   // the activating one
+  std::string after;
+  bool from_start = false;  // begins at the first token of the sequence
+  bool to_end = false;      // ends with the last one
+  std::vector<std::int32_t> ids;
+  std::size_t activating = 0;  // index into ids
+};
+
+// The tokens of a context as text. Of those before the activating one at most `before` are shown; earlier ones only
+// help to decode the first that is (whether it begins a word depends on its neighbour).
+[[nodiscard]] Excerpt excerpt_of(const Context& context, std::uint32_t before, const Tokenizer* tokenizer);
+
+// The same, of a kept sample. Throws StoreError.
+[[nodiscard]] Excerpt read_excerpt(const StoreReader& store, const Sample& sample, std::uint32_t before,
+                                   std::uint32_t after, const Tokenizer* tokenizer);
+
+// "…dwelt in the land of «Nod», on the east…"
+[[nodiscard]] std::string marked(const Excerpt& excerpt);
+
+// The same cut to `columns` at both ends, between words where it can be; the activating token stays whole.
+[[nodiscard]] std::string marked(const Excerpt& excerpt, std::size_t columns);
+
+}  // namespace saetap

@@ -1,0 +1,174 @@
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "integrations/analysis/number_text.h"
+#include "integrations/analysis/ranking.h"
+#include "integrations/analysis/visible_text.h"
+#include "integrations/cli/commands.h"
+#include "integrations/cli/json_text.h"
+#include "integrations/cli/opened_store.h"
+
+namespace saetap::cli {
+namespace {
+
+struct SiteReport {
+  const StoredSite& stored;
+  SiteSummary summary;
+  std::uint64_t samples = 0;  // kept in the scope
+};
+
+std::uint64_t bytes_of(const StoreReader& store) {
+  std::error_code error;
+  const std::uintmax_t bytes = std::filesystem::file_size(store.path(), error);
+  return error ? 0 : bytes;
+}
+
+SiteReport report_of(const StoreReader& store, const StoredSite& stored, Scope scope) {
+  const std::vector<FeatureStatistics> statistics = store.statistics(stored.site.id, scope);
+  const ScopeFacts& facts = scope == Scope::recent ? stored.recent : stored.all_time;
+  SiteReport report{.stored = stored, .summary = summarize(statistics, facts.eligible), .samples = 0};
+  for (std::uint32_t feature = 0; feature < statistics.size(); ++feature) {
+    if (statistics[feature].active > 0) report.samples += store.samples(stored.site.id, feature, scope).size();
+  }
+  return report;
+}
+
+void line(const std::string& name, const std::string& text) {
+  constexpr std::size_t kNameColumns = 12;
+  if (text.empty()) return;
+  std::cout << name << std::string(kNameColumns - name.size(), ' ') << visible(text) << '\n';
+}
+
+void print_run(const StoreReader& store) {
+  const RunFacts& run = store.run();
+  line("store", store.path() + "  " + size_text(bytes_of(store)));
+  line("program", run.program);
+  line("started", run.started + ", saved " + run.saved + (run.finished ? ", finished" : ", not finished in order"));
+  line("versions", "saetap " + run.saetap_version + ", LibTorch " + run.libtorch_version + ", store format " +
+                       std::to_string(run.format_version));
+  line("kept", "the " + count_text(run.max_samples_per_feature) + " strongest samples per feature from " +
+                   activation_text(run.sample_activation_threshold) + " up, " +
+                   std::to_string(run.sample_context_size) + " tokens on each side, " +
+                   (run.sample_collection_freq == 1 ? std::string("every step")
+                                                    : "every " + count_text(run.sample_collection_freq) + "th step"));
+  line("tokenizer", run.tokenizer.empty() ? "none: token ids are shown" : run.tokenizer);
+}
+
+std::string tokens_text(const SiteCounts& counts) {
+  return count_text(counts.rows_seen) + " seen, " + percent_text(share_of(counts.rows_collected, counts.rows_seen)) +
+         " collected; of these " + percent_text(share_of(counts.rows_resolved, counts.rows_collected)) +
+         " resolved to their token, " + percent_text(share_of(counts.rows_excluded, counts.rows_collected)) +
+         " excluded (ignored ids and positions)";
+}
+
+std::string density_text(const SiteSummary& summary) {
+  std::string text = "median " + percent_text(summary.density_median) + ", 80 % of features between " +
+                     percent_text(summary.density_p10) + " and " + percent_text(summary.density_p90);
+  if (summary.dense > 0) text += "; " + count_text(summary.dense) + " above 10 %";
+  return text;
+}
+
+void print_site(const SiteReport& report, Scope scope) {
+  const Site& site = report.stored.site;
+  const SiteCounts& counts = report.stored.counts;
+  const SiteSummary& summary = report.summary;
+  std::cout << '\n';
+  line("site " + std::to_string(site.id), site.name);
+  line("found", site.description);
+  line("steps", count_text(counts.steps) + ", " + count_text(counts.steps_collected) + " collected; " +
+                    count_text(counts.calls) + " calls");
+  line("tokens", tokens_text(counts));
+  line("read", scope_text(report.stored, scope));
+  line("features", count_text(summary.alive) + " of " + count_text(summary.alive + summary.dead) + " alive, " +
+                       activation_text(summary.mean_active) + " active per token (L0)");
+  if (summary.alive > 0) line("density", density_text(summary));
+  if (summary.nonfinite > 0) line("warning", count_text(summary.nonfinite) + " activations were NaN or infinite");
+  if (summary.negative > 0) line("warning", count_text(summary.negative) + " activations were negative: not counted");
+  line("samples", count_text(report.samples));
+  line("decoder", report.stored.has_decoder
+                      ? std::to_string(site.features) + " directions of width " + std::to_string(site.d_out)
+                      : "not saved");
+}
+
+Json json_of_run(const StoreReader& store) {
+  const RunFacts& run = store.run();
+  return {{"store", store.path()},
+          {"bytes", bytes_of(store)},
+          {"format_version", run.format_version},
+          {"saetap_version", run.saetap_version},
+          {"libtorch_version", run.libtorch_version},
+          {"program", run.program},
+          {"started", run.started},
+          {"saved", run.saved},
+          {"finished", run.finished},
+          {"tokenizer", run.tokenizer},
+          {"max_samples_per_feature", run.max_samples_per_feature},
+          {"sample_context_size", run.sample_context_size},
+          {"sample_activation_threshold", as_printed(run.sample_activation_threshold)},
+          {"sample_collection_freq", run.sample_collection_freq}};
+}
+
+Json json_of_site(const SiteReport& report, Scope scope) {
+  const Site& site = report.stored.site;
+  const SiteCounts& counts = report.stored.counts;
+  const SiteSummary& summary = report.summary;
+  return {{"id", site.id},
+          {"name", site.name},
+          {"module_type", site.module_type},
+          {"method", site.method},
+          {"description", site.description},
+          {"features", site.features},
+          {"d_in", site.d_in},
+          {"d_out", site.d_out},
+          {"has_decoder", report.stored.has_decoder},
+          {"steps", counts.steps},
+          {"steps_collected", counts.steps_collected},
+          {"calls", counts.calls},
+          {"tokens_seen", counts.rows_seen},
+          {"tokens_collected", counts.rows_collected},
+          {"tokens_excluded", counts.rows_excluded},
+          {"tokens_resolved", counts.rows_resolved},
+          {"scope", json_of_scope(report.stored, scope)},
+          {"alive", summary.alive},
+          {"dead", summary.dead},
+          {"mean_active", summary.mean_active},
+          {"density_p10", summary.density_p10},
+          {"density_median", summary.density_median},
+          {"density_p90", summary.density_p90},
+          {"dense", summary.dense},
+          {"nonfinite", summary.nonfinite},
+          {"negative", summary.negative},
+          {"samples", report.samples}};
+}
+
+void inform(const StoreRequest& request) {
+  const StoreReader store(request.store);
+  const Scope scope = request.all_time ? Scope::all_time : Scope::recent;
+  if (request.json) {
+    Json object = json_of_run(store);
+    object["sites"] = Json::array();
+    for (const StoredSite& stored : store.sites()) {
+      object["sites"].push_back(json_of_site(report_of(store, stored, scope), scope));
+    }
+    print_json(object);
+    return;
+  }
+  print_run(store);
+  for (const StoredSite& stored : store.sites()) print_site(report_of(store, stored, scope), scope);
+  if (store.sites().empty()) std::cout << "\nno site: no module with features was met in this run\n";
+}
+
+}  // namespace
+
+void add_info(CLI::App& program) {
+  auto request = std::make_shared<StoreRequest>();
+  CLI::App* sub = program.add_subcommand("info", "What a store holds and what its figures rest on");
+  add_store_argument(*sub, *request);
+  add_scope_option(*sub, *request);
+  add_json_option(*sub, *request);
+  sub->footer("Example: saetap info activation_samples");
+  sub->callback([request] { inform(*request); });
+}
+
+}  // namespace saetap::cli

@@ -1,0 +1,113 @@
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+
+#include "integrations/analysis/visible_text.h"
+#include "integrations/cli/commands.h"
+#include "integrations/cli/failure.h"
+#include "integrations/cli/plugin_location.h"
+#include "integrations/cli/shell_quote.h"
+#include "integrations/tokenizers/tokenizer.h"
+#include "plugin/config.h"
+
+namespace saetap::cli {
+namespace {
+
+struct RecordRequest {
+  std::string config;  // empty: defaults
+  std::string output;  // empty: as configured
+};
+
+// Wrong configuration is found here, before hours of training are started.
+void check_config(const std::string& path) {
+  const Config config = load_config(path, /*collect_by_default=*/true);
+  for (const std::string& warning : config.warnings) std::cerr << "saetap: " << visible(warning) << '\n';
+  if (!config.save_activation_samples) {
+    std::cerr << "saetap: save_activation_samples is false in " << path << ": nothing will be collected\n";
+  }
+  if (config.tokenizer.empty()) return;
+  try {
+    (void)load_tokenizer(config.tokenizer);
+  } catch (const UnsupportedTokenizer& later) {
+    std::cerr << "saetap: " << later.what() << '\n';
+  }
+}
+
+void set_variable(const char* name, const std::string& value) {
+  if (setenv(name, value.c_str(), /*overwrite=*/1) != 0) {
+    throw Failure(Status::bad_input, std::string(name) + " cannot be set: " + std::strerror(errno));
+  }
+}
+
+void prepare_environment(const RecordRequest& request, const std::vector<std::string>& command) {
+  const PluginLocation location = find_plugin();
+  const char* preloaded = std::getenv("LD_PRELOAD");
+  set_variable("LD_PRELOAD", location.preload.native() + (preloaded && *preloaded ? std::string(":") + preloaded : ""));
+  set_variable("SAETAP_PLUGIN", location.plugin.native());
+  set_variable("SAETAP_RECORD", "1");
+  set_variable("SAETAP_PROGRAM", shell_quoted(command));
+  // Absolute, because the program may change its folder.
+  if (!request.config.empty()) set_variable("SAETAP_CONFIG", std::filesystem::absolute(request.config));
+  if (!request.output.empty()) set_variable("SAETAP_OUTPUT_DIR", std::filesystem::absolute(request.output));
+}
+
+// This process becomes the program: pid, signals, streams and exit status are the program's own.
+[[noreturn]] void become(const std::vector<std::string>& command) {
+  std::vector<char*> arguments;
+  for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  execvp(arguments.front(), arguments.data());
+  const Status status = errno == ENOENT ? Status::not_found : Status::cannot_execute;
+  throw Failure(status, command.front() + " cannot be started: " + std::strerror(errno));
+}
+
+void record(const RecordRequest& request, const std::vector<std::string>& command) {
+  if (command.empty()) {
+    throw Failure(Status::bad_input, "record needs a command behind --, as in: saetap record -- ./trainer train.json");
+  }
+  if (!request.config.empty()) check_config(request.config);
+  prepare_environment(request, command);
+  become(command);
+}
+
+// The command behind "--" is none of CLI11's options, so its own usage line would not show it.
+class RecordHelp : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App*, std::string) const override {
+    return "Usage: saetap record [OPTIONS] -- COMMAND [ARGUMENTS...]\n";
+  }
+};
+
+}  // namespace
+
+void add_record(CLI::App& program, const std::vector<std::string>& command) {
+  auto request = std::make_shared<RecordRequest>();
+  CLI::App* sub = program.add_subcommand("record", "Start a program and keep the strongest samples of its features");
+  sub->formatter(std::make_shared<RecordHelp>());
+  sub->add_option("--config", request->config, "Config file with saetap's keys (default: every key's default)")
+      ->type_name("FILE")
+      ->envname("SAETAP_CONFIG");
+  sub->add_option("--output", request->output, "Folder for the store (default: the key output_dir)")
+      ->type_name("DIR")
+      ->envname("SAETAP_OUTPUT_DIR");
+  sub->footer(
+      "The program keeps its process id, signals, streams and exit status. If it cannot be started: 127 when there is "
+      "no\n"
+      "such command, 126 when it cannot be executed, as env and nice have it. SAETAP_LIBRARY_DIR names the folder of\n"
+      "libsaetap.so, if it is not beside saetap.\n"
+      "Example: saetap record --config tap.json -- ./trainer train.json");
+  // A command without "--" before it is the likeliest mistake: it gets a line that says so.
+  sub->allow_extras();
+  sub->callback([request, &command, sub] {
+    if (!command.empty() && sub->remaining_size() > 0) throw CLI::ExtrasError("saetap record", sub->remaining());
+    record(*request, command);
+  });
+}
+
+}  // namespace saetap::cli

@@ -1,0 +1,17 @@
+// Each adds one command to the program; its callback throws Failure, StoreError or ConfigError.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+namespace saetap::cli {
+
+// `command`: what stands behind "--"; must live as long as `program`.
+void add_record(CLI::App& program, const std::vector<std::string>& command);
+void add_info(CLI::App& program);
+void add_features(CLI::App& program);
+void add_show(CLI::App& program);
+void add_report(CLI::App& program);
+
+}  // namespace saetap::cli

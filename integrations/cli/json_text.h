@@ -1,0 +1,26 @@
+// The parts that the JSON output of several commands shares; docs/json_output.md describes the fields.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <span>
+
+#include "integrations/analysis/activating_tokens.h"
+#include "integrations/analysis/excerpt.h"
+#include "integrations/cli/opened_store.h"
+
+namespace saetap::cli {
+
+using Json = nlohmann::ordered_json;  // fields in the order they are written in
+
+// The double that prints as the float does: 7.53, not 7.530000209808350.
+[[nodiscard]] double as_printed(float value);
+
+[[nodiscard]] Json json_of_scope(const StoredSite& site, Scope scope);
+[[nodiscard]] Json json_of_statistics(const FeatureStatistics& statistics, std::uint64_t eligible);
+[[nodiscard]] Json json_of_tokens(std::span<const TokenCount> tokens, const Tokenizer* tokenizer);
+[[nodiscard]] Json json_of_sample(const Sample& sample, const Excerpt& excerpt);
+
+// On stdout. Bytes that are not UTF-8 become U+FFFD, so that the output is always JSON.
+void print_json(const Json& object);
+
+}  // namespace saetap::cli

@@ -1,0 +1,123 @@
+#include "integrations/cli/opened_store.h"
+
+#include <iostream>
+#include <vector>
+
+#include "integrations/analysis/number_text.h"
+#include "integrations/analysis/visible_text.h"
+#include "integrations/cli/failure.h"
+
+namespace saetap::cli {
+namespace {
+
+void note(const std::string& line) {
+  std::cerr << "saetap: " << visible(line) << '\n';
+}
+
+std::string list_of_sites(const std::vector<StoredSite>& sites) {
+  std::string list;
+  for (const StoredSite& stored : sites) {
+    list += (list.empty() ? "" : ", ") + std::to_string(stored.site.id) + " (" + stored.site.name + ")";
+  }
+  return list;
+}
+
+// By number, by name, or by a part of the name that only one site has.
+std::size_t chosen_site(const StoreReader& reader, const std::string& wanted) {
+  const std::vector<StoredSite>& sites = reader.sites();
+  if (sites.empty()) {
+    throw Failure(Status::not_there, reader.path() + " holds no site: no module with features was met in this run");
+  }
+  if (wanted.empty()) {
+    if (sites.size() > 1) {
+      note("reading site " + std::to_string(sites.front().site.id) + " of " + list_of_sites(sites) +
+           "; --site chooses another");
+    }
+    return 0;
+  }
+  std::vector<std::size_t> partial;
+  for (std::size_t i = 0; i < sites.size(); ++i) {
+    if (sites[i].site.name == wanted || std::to_string(sites[i].site.id) == wanted) return i;
+    if (sites[i].site.name.find(wanted) != std::string::npos) partial.push_back(i);
+  }
+  if (partial.size() == 1) return partial.front();
+  throw Failure(Status::not_there, (partial.empty() ? "there is no site " : "there is more than one site ") + wanted +
+                                       "; the store has " + list_of_sites(sites));
+}
+
+std::unique_ptr<Tokenizer> tokenizer_of(const StoreRequest& request, const RunFacts& run) {
+  const std::string& path = request.tokenizer.empty() ? run.tokenizer : request.tokenizer;
+  if (path.empty()) {
+    note("the run names no tokenizer: token ids are shown (--tokenizer FILE reads a tokenizer.json)");
+    return nullptr;
+  }
+  try {
+    return load_tokenizer(path);
+  } catch (const UnsupportedTokenizer& error) {
+    note(error.what());
+  } catch (const TokenizerError& error) {
+    note(std::string(error.what()) + "; token ids are shown instead");
+  }
+  return nullptr;
+}
+
+std::string steps_text(const ScopeFacts& facts) {
+  return facts.first_step == facts.last_step
+             ? "step " + std::to_string(facts.first_step)
+             : "steps " + std::to_string(facts.first_step) + " to " + std::to_string(facts.last_step);
+}
+
+}  // namespace
+
+void add_store_argument(CLI::App& command, StoreRequest& request) {
+  command.add_option("STORE", request.store, "A .saetap file, or the folder that holds samples.saetap")->required();
+}
+
+void add_scope_option(CLI::App& command, StoreRequest& request) {
+  command.add_flag("--all-time", request.all_time, "Read the whole run, not only its most recent part");
+}
+
+void add_site_option(CLI::App& command, StoreRequest& request) {
+  command.add_option("--site", request.site, "The site to read, where there are several (default: the first)")
+      ->type_name("N|NAME");
+}
+
+void add_tokenizer_option(CLI::App& command, StoreRequest& request) {
+  command.add_option("--tokenizer", request.tokenizer, "The model's tokenizer.json (default: as the run was recorded)")
+      ->type_name("FILE");
+}
+
+void add_json_option(CLI::App& command, StoreRequest& request) {
+  command.add_flag("--json", request.json, "Print one JSON object (docs/json_output.md)");
+}
+
+OpenedStore open_store(const StoreRequest& request) {
+  OpenedStore opened{.reader = StoreReader(request.store),
+                     .site_index = 0,
+                     .scope = request.all_time ? Scope::all_time : Scope::recent,
+                     .tokenizer = nullptr};
+  opened.site_index = chosen_site(opened.reader, request.site);
+  opened.tokenizer = tokenizer_of(request, opened.reader.run());
+  return opened;
+}
+
+std::string scope_text(const StoredSite& site, Scope scope) {
+  const ScopeFacts& all = site.all_time;
+  if (all.eligible == 0) return "no tokens collected yet";
+  if (scope == Scope::all_time || site.recent.eligible == all.eligible) {
+    return steps_text(all) + ": the whole run, all " + count_text(all.eligible) + " tokens collected";
+  }
+  return steps_text(site.recent) + " of " + std::to_string(all.first_step) + " to " + std::to_string(all.last_step) +
+         ": " + percent_text(share_of(site.recent.eligible, all.eligible)) +
+         " of the tokens collected (--all-time reads all)";
+}
+
+std::uint32_t checked_feature(const StoredSite& site, std::int64_t feature) {
+  if (feature < 0 || feature >= site.site.features) {
+    throw Failure(Status::not_there, "there is no feature " + std::to_string(feature) + "; the site has 0 to " +
+                                         std::to_string(site.site.features - 1));
+  }
+  return static_cast<std::uint32_t>(feature);
+}
+
+}  // namespace saetap::cli

@@ -1,0 +1,49 @@
+// The STORE argument and the options that most commands share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "integrations/tokenizers/tokenizer.h"
+#include "plugin/store/store_reader.h"
+
+namespace saetap::cli {
+
+struct StoreRequest {
+  std::string store;
+  std::string site;       // number or name; empty: the first
+  std::string tokenizer;  // empty: the one the run was recorded with
+  bool all_time = false;
+  bool json = false;
+};
+
+void add_store_argument(CLI::App& command, StoreRequest& request);
+void add_scope_option(CLI::App& command, StoreRequest& request);
+void add_site_option(CLI::App& command, StoreRequest& request);
+void add_tokenizer_option(CLI::App& command, StoreRequest& request);
+void add_json_option(CLI::App& command, StoreRequest& request);
+
+// A store with one of its sites chosen.
+struct OpenedStore {
+  StoreReader reader;
+  std::size_t site_index = 0;
+  Scope scope = Scope::recent;
+  std::unique_ptr<Tokenizer> tokenizer;  // null: ids are shown
+
+  [[nodiscard]] const StoredSite& stored() const { return reader.sites()[site_index]; }
+  [[nodiscard]] int site() const { return stored().site.id; }
+  [[nodiscard]] const ScopeFacts& facts() const { return scope == Scope::recent ? stored().recent : stored().all_time; }
+};
+
+// Throws Failure or StoreError. Says on stderr, in one line each, that there are other sites, and why ids are shown
+// instead of text.
+[[nodiscard]] OpenedStore open_store(const StoreRequest& request);
+
+// "steps 96 to 125 of 0 to 125, 31.2 % of the tokens collected (--all-time reads all)": what the figures rest on.
+[[nodiscard]] std::string scope_text(const StoredSite& site, Scope scope);
+
+// The feature if the site has it. Throws Failure that says which ones there are.
+[[nodiscard]] std::uint32_t checked_feature(const StoredSite& site, std::int64_t feature);
+
+}  // namespace saetap::cli

@@ -1,0 +1,79 @@
+#include "integrations/cli/program.h"
+
+#include <algorithm>
+#include <exception>
+#include <iostream>
+#include <string_view>
+
+#include "integrations/analysis/visible_text.h"
+#include "integrations/cli/commands.h"
+#include "integrations/cli/failure.h"
+
+namespace saetap::cli {
+namespace {
+
+int fail(Status status, std::string_view reason) {
+  std::cout.flush();
+  // A reason may quote a file or an argument: neither may break the line or reach the terminal's controls.
+  const std::string one_line = visible(reason.substr(0, reason.find_last_not_of("\n ") + 1));
+  std::cerr << "saetap: " << one_line << '\n';
+  return static_cast<int>(status);
+}
+
+int fail_usage(const CLI::App& program, const CLI::ParseError& error) {
+  const auto chosen = program.get_subcommands();
+  const std::string command = chosen.empty() ? "saetap" : "saetap " + chosen.front()->get_name();
+  return fail(Status::bad_input, std::string(error.what()) + " (" + command + " --help)");
+}
+
+// CLI11 itself would only say that a command is missing.
+void check_command(const CLI::App& program, std::string_view name) {
+  if (name.empty() || name.starts_with('-')) return;
+  const auto commands = program.get_subcommands([](const CLI::App*) { return true; });
+  const bool known = std::any_of(commands.begin(), commands.end(), [&](auto* one) { return one->get_name() == name; });
+  if (known) return;
+  throw Failure(Status::bad_input, "there is no command " + std::string(name) + " (saetap --help)");
+}
+
+int parse_and_run(CLI::App& program, int argc, char** argv) {
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::Success& answered) {  // --help, --version
+    program.exit(answered);
+  } catch (const CLI::ParseError& error) {
+    return fail_usage(program, error);
+  }
+  if (!std::cout.flush()) return fail(Status::bad_input, "the output could not be written");
+  return static_cast<int>(Status::success);
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv) {
+  CLI::App program{"Reads the features of sparse autoencoders by their strongest real examples.", "saetap"};
+  program.set_version_flag("--version", "saetap " SAETAP_VERSION);
+  program.require_subcommand(1);
+  program.footer("Example: saetap record -- ./trainer train.json && saetap features activation_samples");
+
+  // CLI11 would read options out of the recorded command and swallow a second "--" in it: it never sees the command.
+  const bool records = argc > 1 && std::string_view(argv[1]) == "record";
+  char** const end = argv + argc;
+  char** const dashes = records ? std::find(argv, end, std::string_view("--")) : end;
+  const std::vector<std::string> command(dashes == end ? end : dashes + 1, end);
+
+  add_record(program, command);
+  add_info(program);
+  add_features(program);
+  add_show(program);
+  add_report(program);
+  try {
+    check_command(program, argc > 1 ? argv[1] : "");
+    return parse_and_run(program, static_cast<int>(dashes - argv), argv);
+  } catch (const Failure& failure) {
+    return fail(failure.status(), failure.what());
+  } catch (const std::exception& error) {
+    return fail(Status::bad_input, error.what());
+  }
+}
+
+}  // namespace saetap::cli

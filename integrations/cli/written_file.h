@@ -1,0 +1,14 @@
+// A file that is there whole or not at all.
+#pragma once
+
+#include <functional>
+#include <ostream>
+#include <string>
+
+namespace saetap::cli {
+
+// Lets `write` fill a temporary file beside `path`, then renames it to `path`. Throws Failure if it cannot be written;
+// `path` is then as it was.
+void write_atomically(const std::string& path, const std::function<void(std::ostream&)>& write);
+
+}  // namespace saetap::cli

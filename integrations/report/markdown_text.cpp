@@ -1,0 +1,35 @@
+#include "integrations/report/markdown_text.h"
+
+namespace saetap {
+namespace {
+
+constexpr std::string_view kSpecial = "\\`*_{}[]<>#|~$";
+
+bool is_plain(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+}  // namespace
+
+std::string markdown_escaped(std::string_view visible_text) {
+  std::string text;
+  for (const char c : visible_text) {
+    if (c == '&') {
+      text += "&amp;";
+      continue;
+    }
+    if (kSpecial.find(c) != std::string_view::npos) text += '\\';
+    text += c;
+  }
+  return text;
+}
+
+std::string markdown_bold(std::string_view visible_text) {
+  const std::string text = markdown_escaped(visible_text);
+  // "end**.** The" is not bold: CommonMark wants no punctuation or space inside the asterisks where a letter is
+  // outside.
+  const bool plain = !visible_text.empty() && is_plain(visible_text.front()) && is_plain(visible_text.back());
+  return plain ? "**" + text + "**" : "<b>" + text + "</b>";
+}
+
+}  // namespace saetap

@@ -1,0 +1,30 @@
+// The entries of a tokenizer.json by id: the model's vocabulary with the added tokens on top.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace saetap {
+
+class Vocabulary {
+ public:
+  // Throws TokenizerError: wrong types, ids that are no ids, or two entries with one id.
+  explicit Vocabulary(const nlohmann::json& tokenizer);
+
+  // Null for an id that has no entry.
+  [[nodiscard]] const std::string* entry(std::int32_t id) const;
+  [[nodiscard]] const std::vector<std::int32_t>& special_ids() const { return special_ids_; }
+
+ private:
+  void add_model(const nlohmann::json& tokenizer);
+  void add_added_tokens(const nlohmann::json& tokenizer);
+  void sort_and_check();
+
+  std::vector<std::pair<std::int32_t, std::string>> entries_;  // ascending ids, which may have gaps
+  std::vector<std::int32_t> special_ids_;
+};
+
+}  // namespace saetap
