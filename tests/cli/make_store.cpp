@@ -1,0 +1,167 @@
+// make_store KIND FOLDER: writes FOLDER/samples.saetap, and FOLDER/tokenizer.json where the kind has tokens. Known in
+// every figure, so that the test of the program can say what must be printed.
+//
+//   usual      one site, 8 features, 30 steps in windows of 10: the first window is read with --all-time only
+//   two_sites  the same twice
+//   no_tokens  rows without known tokens, no tokenizer, no decoder
+//   no_site    nothing was attached
+//
+// Step s has one sequence of 8 tokens, of the three below in turn. Feature f < 6 is active on the token f + 1 wherever
+// it stands, at 10 - s / 4 + position / 100; features 6 and 7 are dead. Feature 5 stays below the threshold of 0.1.
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "plugin/collect/sample_collector.h"
+#include "plugin/store/store_writer.h"
+
+namespace {
+
+using saetap::Site;
+
+constexpr std::int64_t kFeatures = 8;
+constexpr std::int64_t kRows = 8;
+constexpr std::uint64_t kSteps = 30;
+
+// "*", "|" and "<b>" are for the report's escapes, the line break and the escape character for the terminal.
+const char* const kTokenizer = R"({"version": "1.0", "added_tokens": [{"id": 0, "content": "[PAD]", "special": true}],
+  "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
+  "model": {"type": "WordPiece", "vocab": {"[PAD]": 0, "nod": 1, "##ding": 2, "*": 3, "|": 4, "a\nb": 5, "\u001b[31m": 6,
+    "the": 7, "land": 8, "of": 9, ".": 10, "<b>": 11, "east": 12}}})";
+
+const std::array<std::vector<std::int32_t>, 3> kSequences{
+    {{7, 8, 9, 1, 10, 7, 12, 10}, {1, 2, 3, 4, 5, 6, 11, 10}, {7, 1, 9, 2, 3, 7, 8, 10}}};
+
+class Sequences : public saetap::TokenSource {
+ public:
+  Sequences() {
+    for (const auto& tokens : kSequences) by_id_[saetap::sequence_id(tokens)] = tokens;
+  }
+  [[nodiscard]] std::span<const std::int32_t> tokens(saetap::SequenceId sequence) const override {
+    const auto found = by_id_.find(sequence);
+    return found == by_id_.end() ? std::span<const std::int32_t>() : found->second;
+  }
+
+ private:
+  std::map<saetap::SequenceId, std::vector<std::int32_t>> by_id_;
+};
+
+std::vector<float> activations_of(const std::vector<std::int32_t>& tokens, std::uint64_t step) {
+  std::vector<float> values(kRows * kFeatures);
+  for (std::int64_t row = 0; row < kRows; ++row) {
+    const std::int64_t feature = tokens[static_cast<std::size_t>(row)] - 1;
+    if (feature > 5) continue;
+    const float usual = 10 - static_cast<float>(step) / 4 + static_cast<float>(row) / 100;
+    values[static_cast<std::size_t>(row * kFeatures + feature)] = feature == 5 ? 0.05f : usual;
+  }
+  return values;
+}
+
+void collect_step(saetap::SampleCollector& collector, const Site& site, std::uint64_t step, bool with_tokens,
+                  const Sequences& source) {
+  const auto& tokens = kSequences[step % kSequences.size()];
+  const std::vector<float> values = activations_of(tokens, step);
+  std::vector<saetap::TokenPosition> positions;
+  for (std::uint32_t row = 0; row < kRows; ++row) {
+    if (with_tokens) {
+      positions.push_back({saetap::sequence_id(tokens), row});
+    } else {
+      positions.push_back({1, static_cast<std::uint32_t>(step * kRows + row)});
+    }
+  }
+  std::vector<saetap::FeatureSums> sums(kFeatures);
+  std::vector<std::vector<saetap::Candidate>> candidates(1);
+  saetap::scan_features({values.data(), kRows, kFeatures, kFeatures}, {0, kFeatures}, nullptr,
+                        collector.bars(site).data(), sums.data(), candidates.front());
+  collector.on_batch({.site = site,
+                      .step = step,
+                      .phase = saetap::Phase::train,
+                      .rows = kRows,
+                      .eligible = kRows,
+                      .positions = positions,
+                      .sums = sums,
+                      .candidates = candidates,
+                      .tokens = source});
+}
+
+// Width 2; features 0 and 1 point the same way, 2 across, the others are zero. 0x3C00 is 1 in half precision.
+saetap::HalfMatrix decoder() {
+  saetap::HalfMatrix directions(kFeatures * 2, 0);
+  directions[0] = directions[2] = directions[5] = 0x3C00;
+  return directions;
+}
+
+saetap::SiteCounts counts(bool with_tokens) {
+  constexpr std::uint64_t kAll = kSteps * kRows;
+  return {.steps = kSteps,
+          .steps_collected = kSteps,
+          .rows_seen = kAll,
+          .rows_collected = kAll,
+          .rows_excluded = 0,
+          .rows_resolved = with_tokens ? kAll : 0,
+          .calls = kSteps};
+}
+
+Site site_of(int id) {
+  Site site;
+  site.id = id;
+  site.name = "Sae.forward.8#" + std::to_string(id);
+  site.module_type = "__torch__.Sae";
+  site.method = "forward";
+  site.description = "sae.pt › forward: features [N, 8] enter W_dec (certain)";
+  site.features = kFeatures;
+  site.d_in = site.d_out = 2;
+  return site;
+}
+
+void make_store(const std::string& kind, const std::filesystem::path& folder) {
+  const bool with_tokens = kind != "no_tokens";
+  std::filesystem::create_directories(folder);
+  if (with_tokens) std::ofstream(folder / "tokenizer.json") << kTokenizer;
+
+  saetap::StoreWriter writer((folder / "samples.saetap").string(),
+                             {.run_id = "test",
+                              .libtorch_version = "2.13.0",
+                              .program = "./trainer 'a b.json'",
+                              .started = "2026-11-22T12:00:00Z",
+                              .tokenizer = with_tokens ? (folder / "tokenizer.json").string() : "",
+                              .sample_collection_freq = 1});
+  saetap::CollectorOptions options;
+  options.max_samples_per_feature = 5;
+  options.window_rule = {saetap::WindowRule::Kind::fixed, 10};
+  saetap::SampleCollector collector(options, [&](const auto& self, const saetap::CheckpointEvent& event) {
+    writer.save(self, event);
+    return true;
+  });
+
+  std::vector<Site> sites;
+  const int site_count = kind == "no_site" ? 0 : kind == "two_sites" ? 2 : 1;
+  for (int id = 0; id < site_count; ++id) sites.push_back(site_of(id));
+  const Sequences source;
+  for (const Site& site : sites) {
+    collector.on_attach(site);
+    for (std::uint64_t step = 0; step < kSteps; ++step) {
+      collect_step(collector, site, step, with_tokens, source);
+      collector.on_step({.site = site, .step = step, .collected = true});
+    }
+  }
+  collector.on_checkpoint(
+      {.last = true,
+       .counts = [&](const Site&) { return counts(with_tokens); },
+       .decoder_directions = [&](const Site&) { return with_tokens ? decoder() : saetap::HalfMatrix(); }});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::cerr << "make_store KIND FOLDER\n";
+    return 2;
+  }
+  make_store(argv[1], argv[2]);
+}

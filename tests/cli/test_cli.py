@@ -1,0 +1,277 @@
+"""The `saetap` program from outside: what it prints, what it says when something is wrong, and its exit statuses.
+
+    python3 test_cli.py SAETAP MAKE_STORE PRELOAD_LIBRARY
+
+The figures expected here are worked out by hand from what make_store.cpp puts into its stores.
+"""
+
+import os
+import pty
+import subprocess
+import tempfile
+from pathlib import Path
+
+from program_test import SAETAP, StoreTest, clean_environment, run_tests, saetap
+
+
+class Usage(StoreTest):
+    def test_version_and_help(self) -> None:
+        self.assertRegex(self.ok("--version"), r"^saetap \d+\.\d+\.\d+\n$")
+        self.assertIn("Example: ", self.ok("--help"))
+        for command in ("record", "info", "features", "show", "report"):
+            self.assertIn(f"Example: saetap {command}", self.ok(command, "--help"))
+
+    def test_wrong_usage_is_status_2(self) -> None:
+        self.fails(2, "saetap --help")
+        self.fails(2, "there is no command frobnicate", "frobnicate")
+        self.fails(2, "STORE is required (saetap info --help)", "info")
+        self.fails(2, "--frobnicate", "info", self.usual, "--frobnicate")
+        self.fails(2, "FEATURE", "show", self.usual, "x")
+        self.fails(2, "--sort", "features", self.usual, "--sort", "beauty")
+        self.fails(2, "--top", "features", self.usual, "--top", 0)
+        self.fails(2, "--context", "show", self.usual, 0, "--context", -1)
+        self.fails(2, "--min-density: lots is not a share", "features", self.usual, "--min-density", "lots")
+        self.fails(2, "--max-density: 101% is not a share", "features", self.usual, "--max-density", "101%")
+
+    def test_what_is_no_store_is_status_2(self) -> None:
+        text = self.folder / "text"
+        text.write_text("not a database, but long enough to be looked at as one\n" * 100, encoding="utf-8")
+        for command in (["info"], ["features"], ["show", 0], ["report", "-o", "-"]):
+            name, *rest = command
+            self.fails(2, "no such file", name, self.folder / "missing", *rest)
+            self.fails(2, "no such file", name, self.folder, *rest)
+            self.fails(2, "not a", name, text, *rest)
+
+    def test_output_that_cannot_be_written_is_said(self) -> None:
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([SAETAP, "info", str(self.usual)], stdout=full, stderr=subprocess.PIPE, check=False)
+        self.assertEqual((done.returncode, done.stderr), (2, b"saetap: the output could not be written\n"))
+
+
+class Info(StoreTest):
+    def test_says_what_the_store_holds(self) -> None:
+        text = self.ok("info", self.usual)
+        for expected in (
+            "program     ./trainer 'a b.json'",
+            "finished",
+            "the 5 strongest samples per feature from 0.10 up, 20 tokens on each side, every step",
+            "Sae.forward.8#0",
+            "240 seen, 100 % collected; of these 100 % resolved",
+            "steps 10 to 29 of 0 to 29: 66.7 % of the tokens collected (--all-time reads all)",
+            "6 of 8 alive",
+            "8 directions of width 2",
+        ):
+            self.assertIn(expected, text)
+
+    def test_json(self) -> None:
+        store = self.ok_json("info", self.usual)
+        (site,) = store["sites"]
+        self.assertEqual(store["max_samples_per_feature"], 5)
+        self.assertEqual(store["finished"], True)
+        self.assertEqual((site["alive"], site["dead"], site["features"]), (6, 2, 8))
+        self.assertEqual((site["tokens_seen"], site["tokens_resolved"], site["steps"]), (240, 240, 30))
+        # Of steps 10 to 29 six have the first sequence (1 active), seven the second (6) and seven the third (3).
+        self.assertAlmostEqual(site["mean_active"], (6 * 1 + 7 * 6 + 7 * 3) / 160)
+        self.assertEqual(site["scope"]["kind"], "recent")
+        # A place counts once, so a feature has as many samples as places: nod 3, ##ding 2, * 2, | 1, and one below the
+        # threshold.
+        self.assertEqual(site["samples"], 3 + 2 + 2 + 1 + 1)
+
+    def test_all_time_reads_every_step(self) -> None:
+        text = self.ok("info", self.usual, "--all-time")
+        self.assertIn("steps 0 to 29: the whole run, all 240 tokens collected", text)
+        scope = self.ok_json("info", self.usual, "--all-time")["sites"][0]["scope"]
+        self.assertEqual((scope["kind"], scope["first_step"], scope["last_step"]), ("all_time", 0, 29))
+
+    def test_a_run_in_which_nothing_was_attached(self) -> None:
+        self.assertIn("no site", self.ok("info", self.folder / "no_site"))
+        self.fails(1, "holds no site", "features", self.folder / "no_site")
+
+    def test_the_file_itself_may_be_named(self) -> None:
+        self.assertEqual(self.ok("info", self.usual / "samples.saetap"), self.ok("info", self.usual))
+
+
+class Features(StoreTest):
+    def listed(self, *arguments: object) -> list[int]:
+        return [feature["feature"] for feature in self.ok_json("features", self.usual, *arguments)["features"]]
+
+    def test_order_and_choice(self) -> None:
+        # Step 10 has the second sequence; a token further back is 0.01 stronger.
+        self.assertEqual(self.listed(), [4, 3, 2, 1, 0, 5])
+        self.assertEqual(self.listed("--top", 2), [4, 3])
+        # 20 steps of 160 tokens: nod 20, ##ding 14, * 14, then 7 each.
+        self.assertEqual(self.listed("--sort", "density"), [0, 1, 2, 3, 4, 5])
+        self.assertEqual(self.listed("--sort", "count", "--top", 1), [0])
+        self.assertEqual(self.listed("--min-density", "0.1"), [0])
+        self.assertEqual(self.listed("--max-density", "5%", "--sort", "mean"), [4, 3, 5])
+        self.assertEqual(self.listed("--min-density", "0.9"), [])
+
+    def test_table(self) -> None:
+        lines = self.ok("features", self.usual).splitlines()
+        self.assertEqual(lines[0], "steps 10 to 29 of 0 to 29: 66.7 % of the tokens collected (--all-time reads all)")
+        self.assertEqual(lines[1], "6 features alive, 2 dead; listed: 6 of highest max")
+        self.assertRegex(lines[3], r"^feature +density +max +mean +samples +commonest tokens +strongest$")
+        self.assertRegex(lines[5], r"^ +3 +4\.38 % +7\.53 +5\.28 +1 +\| 1 +nodding \* «\|» a↵b \\x1B\[31m <b>\.$")
+        self.assertEqual(len(lines), 4 + 6)
+
+    def test_json_of_a_feature(self) -> None:
+        found = self.ok_json("features", self.usual, "--sort", "density")
+        self.assertEqual((found["sort"], found["site"]), ("density", "Sae.forward.8#0"))
+        first = found["features"][0]
+        self.assertEqual((first["feature"], first["active_tokens"], first["samples"]), (0, 20, 3))
+        self.assertAlmostEqual(first["density"], 20 / 160)
+        self.assertEqual(first["tokens"], [{"id": 1, "count": 3, "text": "nod"}])
+        self.assertEqual(first["strongest"]["token"], "nod")
+
+
+class Show(StoreTest):
+    def test_samples_with_their_context(self) -> None:
+        lines = self.ok("show", self.usual, 0).splitlines()
+        # Recent: steps 10 to 29. The second sequence was first seen in step 10, the third in 11, the first in 12.
+        self.assertRegex(lines[0], r"^feature 0   density 12\.5 %   max 7\.50   mean \d\.\d\d   std \d\.\d\d   ")
+        self.assertTrue(lines[0].endswith("   decoder-nearest 1 (1.00), 2 (0)"))
+        self.assertTrue(lines[1].startswith("steps 10 to 29"))
+        self.assertEqual(lines[2], "activating tokens of 3 samples: nod 3")
+        self.assertEqual(lines[4], "1  7.50  «nod»ding * | a↵b \\x1B[31m <b>.  step 10")
+        self.assertEqual(lines[5], "2  7.26  the «nod» ofding * the land.     step 11")
+        self.assertEqual(lines[6], "3  7.03  the land of «nod». the east.     step 12")
+
+    def test_all_time_finds_the_stronger_beginning(self) -> None:
+        lines = self.ok("show", self.usual, 0, "--all-time").splitlines()
+        self.assertEqual(lines[1], "steps 0 to 29: the whole run, all 240 tokens collected")
+        self.assertTrue(lines[4].startswith("1  10.03  the land of «nod»"))
+
+    def test_context_and_top(self) -> None:
+        text = self.ok("show", self.usual, 0, "--context", 1, "--top", 2)
+        self.assertIn("«nod»ding…  ", text)
+        self.assertIn("the «nod» of…", text)
+        self.assertNotIn("step 12", text)
+
+    def test_json(self) -> None:
+        shown = self.ok_json("show", self.usual, 0)
+        self.assertEqual((shown["feature"], shown["samples_kept"]), (0, 3))
+        self.assertEqual([near["feature"] for near in shown["decoder_nearest"]], [1, 2])
+        sample = shown["samples"][1]
+        self.assertEqual((sample["step"], sample["position"], sample["activating"]), (11, 1, 1))
+        self.assertEqual((sample["before"], sample["token"], sample["after"]), ("the ", "nod", " ofding * the land."))
+        self.assertIn('"activation": 7.26,', self.ok("show", self.usual, 0, "--json"))
+        self.assertEqual(sample["ids"], [7, 1, 9, 2, 3, 7, 8, 10])
+        self.assertEqual((sample["from_start"], sample["to_end"]), (True, True))
+        self.assertRegex(sample["sequence"], "^[0-9a-f]{16}$")
+
+    def test_features_without_samples_say_why(self) -> None:
+        self.assertIn("never active here: no samples", self.ok("show", self.usual, 6))
+        self.assertIn("active, but never from 0.10 up: no samples", self.ok("show", self.usual, 5))
+
+    def test_a_feature_the_site_does_not_have_is_status_1(self) -> None:
+        for feature in (8, 4_000_000_000, 2**62):
+            self.fails(1, f"there is no feature {feature}; the site has 0 to 7", "show", self.usual, feature)
+
+    def test_nothing_reaches_the_terminal_raw(self) -> None:
+        self.assertNotIn("\x1b", self.ok("show", self.usual, 0) + self.ok("features", self.usual))
+
+    def test_a_terminal_gets_lines_that_fit_it(self) -> None:
+        reader, writer = pty.openpty()
+        environment = clean_environment()
+        command = f"stty cols 44 <&1; exec '{SAETAP}' show '{self.usual}' 0"
+        subprocess.run(["sh", "-c", command], stdout=writer, stderr=subprocess.PIPE, env=environment, check=True)
+        os.close(writer)
+        lines = os.read(reader, 65536).decode().splitlines()
+        os.close(reader)
+        self.assertRegex(lines[4], r"^1  7\.50  «nod»ding \* \| a↵b… +step 10$")
+        self.assertTrue(all(len(line) <= 44 for line in lines[4:]), lines)
+
+
+class Tokenizers(StoreTest):
+    def test_without_tokens_rows_are_named_by_number(self) -> None:
+        done = saetap("show", self.folder / "no_tokens", 0, "--top", 1)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("the run names no tokenizer: token ids are shown", done.stderr)
+        self.assertIn("(token not known)  step 10", done.stdout)
+        self.assertNotIn("decoder-nearest", done.stdout)
+
+    def ids_are_shown(self, reason: str, tokenizer: Path) -> None:
+        done = saetap("show", self.usual, 0, "--tokenizer", tokenizer)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(done.stderr.count("\n"), 1)
+        self.assertIn(reason, done.stderr)
+        self.assertIn("token ids are shown instead", done.stderr)
+        self.assertIn("«1» 2 3 4 5 6 11 10", done.stdout)
+
+    def test_a_tokenizer_that_cannot_be_used_leaves_the_ids(self) -> None:
+        self.ids_are_shown("No such file", self.folder / "missing.json")
+        broken = self.folder / "broken.json"
+        broken.write_text("{", encoding="utf-8")
+        self.ids_are_shown("not JSON", broken)
+        later = self.folder / "later.json"
+        later.write_text('{"decoder": {"type": "ByteLevel"}}', encoding="utf-8")
+        self.ids_are_shown("ByteLevel", later)
+
+    def test_another_tokenizer_may_be_named(self) -> None:
+        other = self.folder / "other.json"
+        text = (self.usual / "tokenizer.json").read_text(encoding="utf-8")
+        other.write_text(text.replace('"nod"', '"eden"'), encoding="utf-8")
+        self.assertIn("«eden»ding", self.ok("show", self.usual, 0, "--tokenizer", other))
+
+
+class Sites(StoreTest):
+    def test_the_first_is_read_and_the_others_are_named(self) -> None:
+        done = saetap("show", self.folder / "two_sites", 0)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("reading site 0 of 0 (Sae.forward.8#0), 1 (Sae.forward.8#1); --site chooses another", done.stderr)
+
+    def test_a_site_is_chosen_by_number_name_or_part_of_it(self) -> None:
+        for chosen in ("1", "Sae.forward.8#1", "#1"):
+            shown = self.ok_json("show", self.folder / "two_sites", 0, "--site", chosen)
+            self.assertEqual(shown["site"], "Sae.forward.8#1")
+
+    def test_a_site_that_is_not_there_is_status_1(self) -> None:
+        self.fails(1, "there is no site 7", "show", self.folder / "two_sites", 0, "--site", 7)
+        self.fails(1, "more than one site Sae", "show", self.folder / "two_sites", 0, "--site", "Sae")
+
+
+class Report(StoreTest):
+    def test_markdown(self) -> None:
+        text = self.ok("report", self.usual, "-o", "-")
+        for expected in (
+            "# Features of Sae.forward.8\\#0\n",
+            "| tokens | 240 seen, 100 % collected |",
+            "| rows resolved | 100 % brought back to their token, 0 % excluded |",
+            "| read here | steps 10 to 29 of 0 to 29: 66.7 % of the tokens collected (--all-time reads all) |",
+            "| features | 6 of 8 alive, 2 dead |",
+            "The 6 features of highest max.",
+            "| [0](#feature-0) | 12.5 % | 7.50 | **nod** 3 |",
+            "\n## Feature 0\n\ndensity 12.5 % · max 7.50 · ",
+            "decoder-nearest [1](#feature-1) (1.00)",
+            "Commonest activating tokens of 3 samples: **nod** 3\n",
+            "2. 7.26 · the **nod** ofding \\* the land. (step 11)\n",
+            # The whole text, with all that Markdown and terminals would act on.
+            "1. 7.53 · nodding \\* <b>\\|</b> a↵b \\\\x1B\\[31m \\<b\\>. (step 10)\n",
+        ):
+            self.assertIn(expected, text)
+
+    def test_is_written_whole_to_the_file_asked_for(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            done = saetap("report", self.usual, cwd=folder)
+            self.assertEqual(done.returncode, 0)
+            self.assertTrue(done.stdout.startswith("report.md: 6 features; read steps 10 to 29"))
+            self.assertEqual(os.listdir(folder), ["report.md"])
+            report = Path(folder, "report.md").read_text(encoding="utf-8")
+            self.assertEqual(report, self.ok("report", self.usual, "-o", "-"))
+
+    def test_chosen_features_and_number_of_samples(self) -> None:
+        text = self.ok("report", self.usual, "-o", "-", "--features", "6,0", "--samples", 1)
+        self.assertLess(text.index("## Feature 6"), text.index("## Feature 0"))
+        self.assertIn("No samples: never active here.", text)
+        self.assertNotIn("\n2. ", text)
+        self.assertNotIn("## Feature 1", text)
+        self.fails(1, "there is no feature 8", "report", self.usual, "-o", "-", "--features", "0,8")
+
+    def test_a_place_that_cannot_be_written_is_status_2(self) -> None:
+        self.fails(2, "it is a folder", "report", self.usual, "-o", self.folder)
+        self.fails(2, "cannot be written: No such file", "report", self.usual, "-o", self.folder / "no/report.md")
+        self.assertEqual([path for path in self.folder.rglob("*.part*")], [])
+
+
+if __name__ == "__main__":
+    run_tests()

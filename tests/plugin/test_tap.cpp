@@ -1,0 +1,206 @@
+// Taps see exactly what the decoder consumes, once per call, and leave no trace in the module.
+#include <doctest/doctest.h>
+
+#include <sstream>
+#include <thread>
+
+#include "hooks/discover.h"
+#include "hooks/tap.h"
+#include "tests/plugin/script_modules.h"
+
+using namespace saetap;
+using namespace saetap::testing;
+
+namespace {
+
+// Hooks every certain site and keeps what the taps see.
+class Recorder : public hooks::TapSink {
+ public:
+  Recorder()
+      : discovery_([this](hooks::Meeting& meeting) { return on_meeting(meeting); },
+                   [this](const std::string& what) { failures.push_back(what); }) {
+    hooks::set_tap_sink(this);
+    discovery_.start();
+  }
+  ~Recorder() override { stop(); }
+
+  void stop() {
+    discovery_.stop();
+    hooks::set_tap_sink(nullptr);
+  }
+  void on_features(const hooks::FeatureEvent& event) noexcept override {
+    const std::lock_guard lock(mutex_);
+    features.push_back(event.features.clone());
+    owners.push_back(event.owner);
+    grads.push_back(event.grad_enabled);
+  }
+  void on_stream(const hooks::StreamEvent&) noexcept override {}
+
+  std::vector<at::Tensor> features;
+  std::vector<c10::IValue> owners;
+  std::vector<bool> grads;
+  std::vector<std::string> failures;
+  int meetings = 0;
+
+ private:
+  bool on_meeting(hooks::Meeting& meeting) {
+    const std::lock_guard lock(mutex_);
+    ++meetings;
+    const auto sites = hooks::find_feature_sites(*meeting.graph, meeting.module);
+    if (sites.empty() || !sites.front().certain) return false;
+    hooks::insert_feature_tap(*meeting.graph, sites.front(), 0);
+    return true;
+  }
+
+  std::mutex mutex_;
+  hooks::Discovery discovery_;
+};
+
+std::string saved_bytes(const torch::jit::Module& module) {
+  std::ostringstream out;
+  module.save(out);
+  return out.str();
+}
+
+}  // namespace
+
+TEST_CASE("every call is seen once, from the first on, with the decoder's own operand") {
+  for (const auto* source : {kReluSource, kTopKSource, kJumpReluSource, kTiedSource, kChangedLaterSource}) {
+    Recorder recorder;
+    auto module = sae_module("SAE", source, 8, 32);
+    std::vector<at::Tensor> expected;
+    for (int call = 0; call < 6; ++call) expected.push_back(run(module, at::randn({5, 8}), 1));
+    REQUIRE(recorder.features.size() == 6);
+    for (std::size_t call = 0; call < 6; ++call) CHECK(at::equal(recorder.features[call], expected[call].detach()));
+    CHECK(recorder.failures.empty());
+    CHECK(recorder.meetings == 1);
+  }
+}
+
+TEST_CASE("a module that has run before is seen from the moment of attaching") {
+  auto module = sae_module("SAE", kReluSource, 8, 32);
+  for (int call = 0; call < 3; ++call) run(module, at::randn({5, 8}), 1);
+  Recorder recorder;
+  for (int call = 0; call < 5; ++call) run(module, at::randn({5, 8}), 1);
+  CHECK(recorder.features.size() == 5);
+}
+
+TEST_CASE("outputs and gradients are equal to the last bit, with and without autocast and gradients") {
+  const auto x = at::randn({16, 8});
+  for (const auto* source : {kReluSource, kTopKSource, kJumpReluSource, kTiedSource}) {
+    for (const bool autocast : {false, true}) {
+      const auto train = [&] {
+        auto module = sae_module("SAE", source, 8, 32);
+        at::autocast::set_autocast_enabled(at::kCPU, autocast);
+        std::vector<at::Tensor> results;
+        for (int step = 0; step < 4; ++step) {
+          auto output = module.forward({x}).toTuple()->elements()[0].toTensor();
+          results.push_back(output.detach().clone());
+          at::autocast::set_autocast_enabled(at::kCPU, false);
+          (output.to(at::kFloat) - x).pow(2).mean().backward();
+          at::autocast::set_autocast_enabled(at::kCPU, autocast);
+        }
+        for (const auto& parameter : module.parameters()) {
+          if (parameter.grad().defined()) results.push_back(parameter.grad().clone());
+        }
+        at::autocast::set_autocast_enabled(at::kCPU, false);
+        return results;
+      };
+      const auto without = train();
+      Recorder recorder;
+      const auto with = train();
+      REQUIRE(recorder.features.size() == 4);
+      CHECK((recorder.features[0].scalar_type() == (autocast ? at::kBFloat16 : at::kFloat)));
+      REQUIRE(with.size() == without.size());
+      for (std::size_t i = 0; i < with.size(); ++i) CHECK(at::equal(with[i], without[i]));
+    }
+  }
+}
+
+TEST_CASE("a module met under autocast and without it is tapped in both states") {
+  Recorder recorder;
+  auto module = sae_module("SAE", kReluSource, 8, 32);
+  run(module, at::randn({5, 8}), 1);
+  at::autocast::set_autocast_enabled(at::kCPU, true);
+  run(module, at::randn({5, 8}), 1);
+  at::autocast::set_autocast_enabled(at::kCPU, false);
+  run(module, at::randn({5, 8}), 1);
+  CHECK(recorder.features.size() == 3);
+  CHECK(recorder.meetings == 2);
+}
+
+TEST_CASE("the module stays as it was: graphs, saved bytes, clones and frozen copies carry no tap") {
+  auto module = sae_module("SAE", kReluSource, 8, 32);
+  const auto before = saved_bytes(module);
+  Recorder recorder;
+  for (int call = 0; call < 3; ++call) run(module, at::randn({5, 8}), 1);
+  const auto saved = saved_bytes(module);
+  CHECK(saved.size() == before.size());
+  CHECK(saved.find("saetap") == std::string::npos);
+  CHECK(module.get_method("forward").graph()->toString().find("saetap") == std::string::npos);
+  CHECK(module.clone().get_method("forward").graph()->toString().find("saetap") == std::string::npos);
+}
+
+TEST_CASE("after stop the module runs its own executor again") {
+  auto module = sae_module("SAE", kReluSource, 8, 32);
+  Recorder recorder;
+  run(module, at::randn({5, 8}), 1);
+  recorder.stop();
+  for (int call = 0; call < 3; ++call) run(module, at::randn({5, 8}), 1);
+  CHECK(recorder.features.size() == 1);
+  Recorder again;
+  run(module, at::randn({5, 8}), 1);
+  CHECK(again.features.size() == 1);
+}
+
+TEST_CASE("modules loaded, called and destroyed in turn are all seen, and frozen weights do not pile up") {
+  Recorder recorder;
+  std::vector<c10::weak_intrusive_ptr<c10::StorageImpl>> weights;
+  for (int turn = 0; turn < 60; ++turn) {
+    auto module = sae_module("SAE", kTopKSource, 8, 32);
+    module.register_attribute("training", c10::BoolType::get(), false);
+    auto frozen = torch::jit::freeze(module);
+    {
+      auto graph = torch::jit::toGraphFunction(frozen.get_method("forward").function()).optimized_graph()->copy();
+      const auto sites = hooks::find_feature_sites(*graph, *frozen._ivalue());
+      REQUIRE_FALSE(sites.empty());
+      weights.emplace_back(sites.front().decoder.weight.tensor.storage().getWeakStorageImpl());
+    }
+    run(frozen, at::randn({5, 8}), 1);
+    recorder.owners.clear();
+  }
+  CHECK(recorder.features.size() == 60);
+  const auto alive = std::count_if(weights.begin(), weights.end(), [](const auto& weak) { return !weak.expired(); });
+  CHECK(alive <= 1);  // the last one, until the next meeting
+}
+
+TEST_CASE("calls without gradients say so, and instances of one class keep their own owners") {
+  Recorder recorder;
+  auto first = sae_module("ReluSAE", kReluSource, 8, 32);
+  auto second = first.deepcopy();  // shares type and functions
+  {
+    const at::NoGradGuard no_grad;
+    run(first, at::randn({5, 8}), 1);
+  }
+  run(second, at::randn({5, 8}), 1);
+  REQUIRE(recorder.owners.size() == 2);
+  CHECK_FALSE(recorder.grads[0]);
+  CHECK(recorder.grads[1]);
+  CHECK(recorder.owners[0].toObject() == first._ivalue());
+  CHECK(recorder.owners[1].toObject() == second._ivalue());
+}
+
+TEST_CASE("several threads may call one module while it is being attached") {
+  Recorder recorder;
+  auto module = sae_module("SAE", kReluSource, 8, 32);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int call = 0; call < 50; ++call) run(module, at::ones({5, 8}), 1);
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  // A thread that was past the observer when another one exchanged the executor runs that one call untapped.
+  CHECK(recorder.features.size() >= 200 - 3);
+  CHECK(recorder.features.size() <= 200);
+}
