@@ -2,6 +2,7 @@
 #
 #   make demo      train a sparse autoencoder on a real model under saetap and read its features
 #   make test      build and run every test
+#   make bench     print what recording costs a training step
 #   make lint      check the formatting
 #   make build     configure and compile only (a LibTorch of your own: make build CMAKE_PREFIX_PATH=/path/to/libtorch)
 #   make clean     remove what was built; `make distclean` also the virtual environment and the demo's files
@@ -19,13 +20,17 @@ else
 BUILD_VENV := .venv/ready
 endif
 
-.PHONY: demo test lint build venv packages prepared clean distclean
+.PHONY: demo test bench lint build venv packages prepared clean distclean
 
 demo: build prepared
 	DEMO_TOKENS=$(DEMO_TOKENS) examples/run_demo.sh $(BUILD)/bin
 
 test: build prepared
 	ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
+
+bench: build
+	cmake --build --preset $(PRESET) --target step_overhead
+	$(BUILD)/bin/step_overhead
 
 build: packages $(BUILD_VENV)
 	cmake --preset $(PRESET) $(PREFIX) >/dev/null

@@ -61,10 +61,26 @@ void Discovery::meet(const at::RecordFunction& call) {
   if (function == nullptr) return;
 
   const Executors::Unit unit = type->compilation_unit();
-  if (!executors_.first_meeting(*function, unit)) return;
+  if (executors_.knows(*function, unit)) return;
+  const std::lock_guard one_at_a_time(meetings_);
+  if (executors_.knows(*function, unit)) return;
   function->ensure_defined();
   Meeting meeting{module, *function, unmangled(type), function->optimized_graph()->copy(), arguments};
-  if (on_meeting_(meeting)) executors_.exchange(*function, unit, meeting.graph);
+  settle(meeting, unit);
+}
+
+// Whatever comes of it, the function is not met again.
+void Discovery::settle(Meeting& meeting, const Executors::Unit& unit) {
+  try {
+    if (on_meeting_(meeting)) {
+      executors_.exchange(meeting.function, unit, meeting.graph);
+      return;
+    }
+  } catch (...) {
+    executors_.leave_alone(meeting.function, unit);
+    throw;
+  }
+  executors_.leave_alone(meeting.function, unit);
 }
 
 }  // namespace saetap::hooks

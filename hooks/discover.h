@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "hooks/executors.h"
@@ -38,9 +39,11 @@ class Discovery {
  private:
   static std::unique_ptr<at::ObserverContext> observe(const at::RecordFunction& call);
   void meet(const at::RecordFunction& call);
+  void settle(Meeting& meeting, const Executors::Unit& unit);
 
   OnMeeting on_meeting_;
   OnFailure on_failure_;
+  std::mutex meetings_;  // held while a function is met: another thread that calls it meanwhile waits, and is not missed
   Executors executors_;
   at::CallbackHandle handle_ = at::INVALID_CALLBACK_HANDLE;
 };

@@ -14,17 +14,16 @@ Executors::Key Executors::key_of(const GraphFunction& function) {
   return {&function, cpu | gpu};
 }
 
-bool Executors::first_meeting(GraphFunction& function, const Unit& unit) {
-  const Key key = key_of(function);
-  {
-    // The way of nearly every call: known already.
-    const std::shared_lock lock(mutex_);
-    const auto found = known_.find(key);
-    if (found != known_.end() && found->second.unit.lock() == unit) return false;
-  }
+bool Executors::knows(const GraphFunction& function, const Unit& unit) {
+  const std::shared_lock lock(mutex_);
+  const auto found = known_.find(key_of(function));
+  return found != known_.end() && found->second.unit.lock() == unit;
+}
+
+void Executors::leave_alone(const GraphFunction& function, const Unit& unit) {
   const std::unique_lock lock(mutex_);
   forget_dead_units();
-  return known_.try_emplace(key, Known{unit, nullptr, nullptr}).second;
+  known_[key_of(function)] = Known{unit, nullptr, nullptr};
 }
 
 void Executors::exchange(GraphFunction& function, const Unit& unit, const std::shared_ptr<torch::jit::Graph>& tapped) {
@@ -32,6 +31,7 @@ void Executors::exchange(GraphFunction& function, const Unit& unit, const std::s
   GraphExecutor& slot = function.get_executor();
   auto exchanged = std::make_shared<Exchanged>(Exchanged{slot, GraphExecutor(tapped, function.name())});
   const std::unique_lock lock(mutex_);
+  forget_dead_units();
   known_[key_of(function)] = Known{unit, &slot, exchanged};
   // Another thread may read the slot while it is written: the new executor must be whole before its address is seen.
   std::atomic_thread_fence(std::memory_order_release);

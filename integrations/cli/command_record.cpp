@@ -97,10 +97,9 @@ void add_record(CLI::App& program, const std::vector<std::string>& command) {
       ->type_name("DIR")
       ->envname("SAETAP_OUTPUT_DIR");
   sub->footer(
-      "The program keeps its process id, signals, streams and exit status. If it cannot be started: 127 when there is "
-      "no\n"
-      "such command, 126 when it cannot be executed, as env and nice have it. SAETAP_LIBRARY_DIR names the folder of\n"
-      "libsaetap.so, if it is not beside saetap.\n"
+      "The program keeps its process id, signals, streams and exit status. If it cannot be started: 127 when there\n"
+      "is no such command, 126 when it cannot be executed, as env and nice have it. SAETAP_LIBRARY_DIR names the\n"
+      "folder of libsaetap.so, if it is not beside saetap.\n"
       "Example: saetap record --config tap.json -- ./trainer train.json");
   // A command without "--" before it is the likeliest mistake: it gets a line that says so.
   sub->allow_extras();

@@ -29,10 +29,10 @@ void CallbackSet::attach(const Site& site) {
   each("on_attach", [&](Callback& c) { c.on_attach(site); });
 }
 
-std::span<const float> CallbackSet::bars(const Site& site) {
+std::span<const float> CallbackSet::bars(const Site& site, std::uint64_t step) {
   std::span<const float> lowest;
   each("bars", [&](Callback& c) {
-    const auto bars = c.bars(site);
+    const auto bars = c.bars(site, step);
     if (bars.size() != static_cast<std::size_t>(site.features)) return;
     if (lowest.empty()) {
       lowest = bars;

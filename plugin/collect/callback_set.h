@@ -20,7 +20,7 @@ class CallbackSet {
 
   void attach(const Site& site);
   // The lowest bar of any callback per feature; empty if nobody wants candidates. Valid until the next call of bars().
-  [[nodiscard]] std::span<const float> bars(const Site& site);
+  [[nodiscard]] std::span<const float> bars(const Site& site, std::uint64_t step);
   void batch(const Batch& batch);
   void step(const StepEvent& event);
   void checkpoint(const CheckpointEvent& event);

@@ -9,8 +9,8 @@
 namespace saetap {
 
 // A Bloom filter with two bits per place, 1 MiB. A feature's samples have to be searched for a place only where it may
-// be a repeat: without this, filling the tables at the start of a window is three times slower. It fills up within a
-// few million places; by then few candidates come, and the only cost is the search.
+// be a repeat: without this, filling the tables at the start of a window takes two to three times as long. It fills up
+// within a few million places; by then few candidates come, and the only cost is the search.
 class PlaceFilter {
  public:
   // Whether the place may have been met before; from now on it has.

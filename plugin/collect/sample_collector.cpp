@@ -32,10 +32,10 @@ void SampleCollector::on_attach(const Site& site) {
   sites_.try_emplace(site.id, site, options_);
 }
 
-std::span<const float> SampleCollector::bars(const Site& site) {
+std::span<const float> SampleCollector::bars(const Site& site, std::uint64_t step) {
   const SiteCollection& collection = sites_.at(site.id);
-  // The next batch may open a window. The bars of the full one before it would hide what belongs into the new one.
-  if (collection.next_step >= collection.window.end_step) return collection.threshold_bars;
+  // The batch opens a window. The bars of the full one before it would hide what belongs into the new one.
+  if (step >= collection.window.end_step) return collection.threshold_bars;
   return collection.part(PartKind::open)->samples.bars();
 }
 
@@ -77,11 +77,6 @@ void SampleCollector::offer_candidates(Part& part, const Batch& batch) {
   for (const Sample& sample : dropped_) unpin(sample);
 }
 
-void SampleCollector::on_step(const StepEvent& event) {
-  std::uint64_t& next_step = sites_.at(event.site.id).next_step;
-  next_step = std::max(next_step, event.step + 1);
-}
-
 void SampleCollector::on_checkpoint(const CheckpointEvent& event) {
   if (save_ && save_(*this, event)) release_history();
 }
@@ -91,13 +86,11 @@ void SampleCollector::clear() {
   for (auto& [id, collection] : sites_) {
     SiteCollection empty(*collection.site, options_);
     empty.window = collection.window;
-    empty.next_step = collection.next_step;
     collection = std::move(empty);
   }
 }
 
 void SampleCollector::advance(SiteCollection& collection, std::uint64_t step) {
-  collection.next_step = std::max(collection.next_step, step);
   if (step < collection.window.end_step) return;
   // A window in which nothing was collected closes nothing: the one before it stays the newest closed one.
   if (collection.part(PartKind::open)->eligible != 0) {

@@ -59,8 +59,7 @@ struct SiteCollection {
   const Site* site;
   Window window;                      // the open one
   Window closed_window;               // of PartKind::closed, if there is one
-  std::uint64_t next_step = 0;        // the lowest step the next batch can have
-  std::vector<float> threshold_bars;  // [features]: what is asked for where the next batch may open a window
+  std::vector<float> threshold_bars;  // [features]: what is asked for where the batch opens a window
   std::array<std::unique_ptr<Part>, kPartKinds> parts;  // by PartKind; past and closed are null until there is one
   std::vector<HistoryEntry> unsaved_history;
   PlaceFilter places;  // met in the open window
@@ -78,9 +77,8 @@ class SampleCollector : public Callback {
   SampleCollector(CollectorOptions options, Save save);
 
   void on_attach(const Site& site) override;
-  [[nodiscard]] std::span<const float> bars(const Site& site) override;
+  [[nodiscard]] std::span<const float> bars(const Site& site, std::uint64_t step) override;
   void on_batch(const Batch& batch) override;
-  void on_step(const StepEvent& event) override;
   void on_checkpoint(const CheckpointEvent& event) override;
 
   // Forgets all samples and statistics; sites stay attached.

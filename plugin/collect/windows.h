@@ -11,7 +11,7 @@ struct WindowRule {
   std::uint64_t fixed_steps = 0;  // for Kind::fixed, at least 1
 };
 
-inline constexpr std::uint64_t kFirstWindowSteps = 64;
+inline constexpr std::uint64_t kFirstWindowSteps = 32;
 
 // The window that a step belongs to: its number from 0, its first step, and the first step of the next one.
 struct Window {

@@ -40,8 +40,9 @@ struct FeatureRange {
 };
 
 // Scans one range. `eligible`: one byte per row, 0 = the row does not count; null = all count. `bars`: the lowest
-// activation per feature that becomes a candidate, [features]; null = no candidates are wanted. `sums`: [features], only the range is written (reset
-// first). Candidates are appended. Thread-safe for disjoint ranges with separate candidate vectors.
+// activation per feature that becomes a candidate, [features]; null = no candidates are wanted. `sums`: [features],
+// only the range is written (reset first). Candidates are appended. Thread-safe for disjoint ranges with separate
+// candidate vectors.
 void scan_features(const DenseActivations& activations, FeatureRange range, const std::uint8_t* eligible,
                    const float* bars, FeatureSums* sums, std::vector<Candidate>& candidates);
 

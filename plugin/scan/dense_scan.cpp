@@ -64,7 +64,8 @@ class RowScan {
       sums.sum_of_squares += double{value} * value;
       sums.max = std::max(sums.max, value);
       ++sums.active;
-      if (value >= bars_[feature]) candidates_.push_back({row, static_cast<std::uint32_t>(feature), value});
+      const bool wanted = bars_ != nullptr && value >= bars_[feature];
+      if (wanted) candidates_.push_back({row, static_cast<std::uint32_t>(feature), value});
     } else if (value < 0 && value >= -kLargest) {
       ++sums.negative;
     } else {

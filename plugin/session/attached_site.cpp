@@ -94,7 +94,7 @@ void AttachedSite::collect(const Call& call, std::uint64_t step, Phase phase, Si
   counts_.rows_resolved += static_cast<std::uint64_t>(traced.resolved);
   counts_.rows_excluded += static_cast<std::uint64_t>(traced.excluded);
 
-  scan(call, traced.eligible, context.callbacks.bars(site_));
+  scan(call, traced.eligible, context.callbacks.bars(site_, step));
   const auto rows = call.features.size(0);
   context.callbacks.batch(
       {site_, step, phase, rows, rows - traced.excluded, traced.positions, sums_, candidates_, context.provenance.tokens()});

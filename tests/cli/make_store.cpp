@@ -77,7 +77,7 @@ void collect_step(saetap::SampleCollector& collector, const Site& site, std::uin
   std::vector<saetap::FeatureSums> sums(kFeatures);
   std::vector<std::vector<saetap::Candidate>> candidates(1);
   saetap::scan_features({values.data(), kRows, kFeatures, kFeatures}, {0, kFeatures}, nullptr,
-                        collector.bars(site).data(), sums.data(), candidates.front());
+                        collector.bars(site, step).data(), sums.data(), candidates.front());
   collector.on_batch({.site = site,
                       .step = step,
                       .phase = saetap::Phase::train,
@@ -147,7 +147,6 @@ void make_store(const std::string& kind, const std::filesystem::path& folder) {
     collector.on_attach(site);
     for (std::uint64_t step = 0; step < kSteps; ++step) {
       collect_step(collector, site, step, with_tokens, source);
-      collector.on_step({.site = site, .step = step, .collected = true});
     }
   }
   collector.on_checkpoint(

@@ -85,11 +85,10 @@ class Pipeline {
   // One collected call of the site, as the session makes it: in two ranges of features, as if by two threads.
   void batch(std::uint64_t step, const std::vector<Row>& rows, const std::vector<TokenPosition>& positions,
              const std::vector<std::uint8_t>& eligible = {}) {
-    if (step > 0) collector.on_step({site, step - 1, false});
     std::vector<float> dense;
     for (const Row& row : rows) dense.insert(dense.end(), row.begin(), row.end());
     const auto count = static_cast<std::int64_t>(rows.size());
-    const std::span<const float> bars = collector.bars(site);
+    const std::span<const float> bars = collector.bars(site, step);
     std::vector<FeatureSums> sums(static_cast<std::size_t>(site.features));
     std::vector<std::vector<Candidate>> candidates(2);
     const std::uint8_t* mask = eligible.empty() ? nullptr : eligible.data();
@@ -100,7 +99,6 @@ class Pipeline {
     std::int64_t counted = count;
     for (const std::uint8_t counts : eligible) counted -= counts == 0 ? 1 : 0;
     collector.on_batch({site, step, Phase::train, count, counted, positions, sums, candidates, sequences});
-    collector.on_step({site, step, true});
   }
 
   // A whole sequence, one row per token.

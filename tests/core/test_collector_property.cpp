@@ -30,11 +30,11 @@ struct Record {
   std::map<std::uint64_t, std::uint64_t> eligible;  // by window
 };
 
-// Boundaries written down for the growing rule: 64, +80, +100, +125, +156, +195, +243, +303, +378, +472.
+// Boundaries written down for the growing rule: 32, +40, +50, +62, +77, +96, +120, +150, +187, +233, +291, +363, +453.
 std::uint64_t window_number(const WindowRule& rule, std::uint64_t step) {
   if (rule.kind == WindowRule::Kind::single) return 0;
   if (rule.kind == WindowRule::Kind::fixed) return step / rule.fixed_steps;
-  const std::vector<std::uint64_t> ends{64, 144, 244, 369, 525, 720, 963, 1266, 1644, 2116};
+  const std::vector<std::uint64_t> ends{32, 72, 122, 184, 261, 357, 477, 627, 814, 1047, 1338, 1701, 2154};
   return static_cast<std::uint64_t>(std::upper_bound(ends.begin(), ends.end(), step) - ends.begin());
 }
 

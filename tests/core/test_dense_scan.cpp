@@ -64,6 +64,15 @@ TEST_CASE("rows that are not eligible and columns outside the range do not count
   CHECK(scanned.candidates[0].activation == 3);
 }
 
+TEST_CASE("without bars there are sums and no candidates") {
+  const std::vector<float> values{1, 0, 2};
+  std::vector<FeatureSums> sums(3);
+  std::vector<Candidate> candidates;
+  scan_features({values.data(), 1, 3, 3}, {0, 3}, nullptr, nullptr, sums.data(), candidates);
+  CHECK(candidates.empty());
+  CHECK(sums[2].sum == 2);
+}
+
 TEST_CASE("a scan in pieces equals the plain loop over all values") {
   std::mt19937 random(7);
   const std::int64_t rows = 37;

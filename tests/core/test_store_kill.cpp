@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "plugin/store/sqlite.h"
 #include "tests/core/pipeline.h"
@@ -69,6 +70,7 @@ std::string interrupted_copy(const std::string& path, const std::string& copy) {
   std::filesystem::copy_file(path, copy);
   std::filesystem::copy_file(path + "-journal", copy + "-journal");
   database.execute("ROLLBACK");
+  REQUIRE(std::ifstream(copy + "-journal", std::ios::binary).get() == 0xD9);  // SQLite's magic: a journal to play back
   return copy;
 }
 
@@ -79,7 +81,7 @@ TEST_CASE("what a kill left half written is taken back, by the reader and by the
   options.max_samples_per_feature = 20;
   options.window_rule.kind = WindowRule::Kind::single;
   Pipeline pipeline(kFeatures, options);
-  train(pipeline, 0);
+  for (std::uint64_t step = 0; step < 20; ++step) train(pipeline, step);  // too much for a small cache
   pipeline.checkpoint();
   const std::string path = pipeline.folder.file("samples.saetap");
   check_whole(interrupted_copy(path, pipeline.folder.file("read.saetap")));

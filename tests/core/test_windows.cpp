@@ -8,8 +8,8 @@
 using namespace saetap;
 
 TEST_CASE("growing windows are a quarter longer each, in whole steps") {
-  // By hand: 64, 80, 100, 125, 156 (125 + 31), 195 (156 + 39).
-  const std::vector<std::uint64_t> ends{64, 144, 244, 369, 525, 720};
+  // By hand: 32, 40, 50, 62 (50 + 12), 77 (62 + 15), 96 (77 + 19).
+  const std::vector<std::uint64_t> ends{32, 72, 122, 184, 261, 357};
   const WindowRule rule;
   std::uint64_t first = 0;
   for (std::uint64_t number = 0; number < ends.size(); ++number) {

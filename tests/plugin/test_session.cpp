@@ -57,7 +57,7 @@ class Witness : public Callback {
     attached.push_back(site.name);
     bars_.assign(static_cast<std::size_t>(site.features), 0.5f);
   }
-  std::span<const float> bars(const Site&) override { return bars_; }
+  std::span<const float> bars(const Site&, std::uint64_t) override { return bars_; }
   void on_batch(const Batch& batch) override {
     SeenBatch seen{batch.step, batch.phase, batch.eligible, {batch.positions.begin(), batch.positions.end()}, {}, {}};
     for (const auto& chunk : batch.candidates) seen.candidates.insert(seen.candidates.end(), chunk.begin(), chunk.end());

@@ -1,6 +1,6 @@
 """Real programs under `saetap record`: plain trainers, programs without an SAE, programs without LibTorch.
 
-Usage: test_record.py BIN_DIR DEMO_DIR      (BIN_DIR holds saetap, train_sae, train_transcoder, no_sae)
+Usage: test_recorded_training.py BIN_DIR DEMO_DIR      (BIN_DIR holds saetap, train_sae, train_transcoder, no_sae)
 Run with the demo's Python: what was recorded is held against PyTorch itself.
 """
 

@@ -1,0 +1,43 @@
+#!/bin/sh
+# The demo: trains an SAE and a transcoder on a real model under saetap and prints what some of their features stand for.
+# Usage: run_demo.sh BIN_DIR        DEMO_TOKENS=20000 run_demo.sh BIN_DIR   (a short form)
+set -eu
+bin=$1
+batch=1024
+if [ -n "${DEMO_TOKENS:-}" ]; then
+  short="steps=$((DEMO_TOKENS / batch)) buffer_rows=8192 log_every=5"
+else
+  short=""
+fi
+samples=demo/activation_samples
+transcoder_samples=demo/transcoder_samples
+rm -rf "$samples" "$transcoder_samples"
+
+say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+
+# The trainers are ordinary programs: what they print is their own, and saetap's lines say saetap.
+say "1. A sparse autoencoder learns layer 3 of MiniLM, recorded from outside"
+# shellcheck disable=SC2086 — a list of key=value words
+"$bin/saetap" record --config examples/demo.json -- "$bin/train_sae" examples/train_sae.json $short
+
+say "2. A transcoder learns that layer's feed-forward block"
+# shellcheck disable=SC2086
+"$bin/saetap" record --config examples/demo.json --output "$transcoder_samples" -- \
+  "$bin/train_transcoder" examples/train_transcoder.json $short
+
+# Chosen by rule, not by hand: of the features active on at most 1 % of the tokens, those with the highest activation.
+say "3. Ten features of the autoencoder"
+features=$("$bin/saetap" features "$samples" --max-density 1% --top 10 --json | sed -n 's/^ *"feature": \([0-9]*\).*/\1/p')
+for feature in $features; do
+  "$bin/saetap" show "$samples" "$feature" --top 4 --context 8
+  echo
+done
+
+"$bin/saetap" report "$samples" -o demo/report.md
+say "Next"
+cat <<END
+  $bin/saetap features $samples --sort density      all features, the most frequent first
+  $bin/saetap show $samples ${feature:-0}                           one feature with all its samples
+  $bin/saetap features $transcoder_samples              the transcoder's features
+  less demo/report.md                               the report, 50 features
+END

@@ -1,0 +1,22 @@
+#!/bin/sh
+# After `make demo`: what it wrote holds real text, resolved rows and marked tokens. Usage: check_demo.sh DEMO_DIR
+set -eu
+demo=$1
+saetap=build/release/bin/saetap
+fail() { echo "check_demo: $*" >&2; exit 1; }
+
+for samples in "$demo/activation_samples" "$demo/transcoder_samples"; do
+  "$saetap" info --json "$samples" | python3 -c '
+import json, sys
+site = json.load(sys.stdin)["sites"][0]
+assert site["tokens_collected"] >= 19000, site
+assert site["tokens_resolved"] >= 0.999 * site["tokens_collected"], site
+assert site["alive"] > 0.2 * site["features"] and site["has_decoder"], site
+' || fail "$samples does not hold what a demo holds"
+  feature=$("$saetap" features "$samples" --top 1 --json | sed -n 's/^ *"feature": \([0-9]*\).*/\1/p')
+  "$saetap" show "$samples" "$feature" --top 5 | grep -q '«[a-z]' || fail "feature $feature of $samples shows no marked word"
+done
+grep -q '^## Feature ' "$demo/report.md" || fail "report.md lists no feature"
+grep -q 'brought back to their token' "$demo/report.md" || fail "report.md does not say how many rows were resolved"
+[ "$(grep -c '^[0-9]*\. .*\*\*' "$demo/report.md")" -gt 100 ] || fail "report.md marks no tokens"
+echo "check_demo: 1 passed, 0 failed"
