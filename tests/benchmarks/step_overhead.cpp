@@ -40,6 +40,14 @@ double timed_step(torch::jit::Module& sae, torch::optim::Adam& optimizer, const 
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
 }
 
+// New text for every step, as in a training run; its rows shuffled, as in a buffer.
+at::Tensor fresh_rows(torch::jit::Module& model, const Size& size) {
+  const at::NoGradGuard no_grad;
+  const auto tokens = at::randint(0, 1000, {size.batch / 128, 128}, at::kLong);
+  const auto rows = model.forward({tokens}).toTuple()->elements()[0].toTensor().reshape({-1, size.d});
+  return rows.index_select(0, at::randperm(rows.size(0), at::kLong));
+}
+
 void measure(const Size& size, int steps) {
   auto folder = std::filesystem::temp_directory_path() / ("saetap-bench-" + std::to_string(getpid()));
   Config config;
@@ -52,21 +60,15 @@ void measure(const Size& size, int steps) {
   std::vector<at::Tensor> parameters;
   for (const auto& parameter : sae.parameters()) parameters.push_back(parameter);
   torch::optim::Adam optimizer(parameters, torch::optim::AdamOptions(1e-4));
-  at::Tensor rows;
-  {
-    const at::NoGradGuard no_grad;
-    const auto tokens = at::randint(0, 1000, {size.batch / 32, 128}, at::kLong);
-    rows = model.forward({tokens}).toTuple()->elements()[0].toTensor().reshape({-1, size.d});
-  }
   std::vector<double> without, with;
   for (int step = 0; step < 2 * steps; ++step) {
-    const auto batch = rows.index_select(0, at::randperm(rows.size(0), at::kLong).slice(0, 0, size.batch));
+    const auto batch = fresh_rows(model, size);
     const bool on = step % 2 == 1;
     hooks::set_tap_sink(on ? session : nullptr);
     const auto time = timed_step(sae, optimizer, batch);
     if (step >= 8) (on ? with : without).push_back(time);  // the first ones fill heaps and compile
+    hooks::set_tap_sink(session);
   }
-  hooks::set_tap_sink(session);
   const auto resolved = session->sites().at(0).second;
   std::printf("%-5s d=%lld F=%lld batch %lld: %.1f ms without, %.1f ms with, ratio of medians %.4f (%d steps each, %.2f %% resolved)\n",
               size.kind, static_cast<long long>(size.d), static_cast<long long>(size.features),
