@@ -15,15 +15,15 @@
 
 struct TrainingConfig {
   ActivationsStoreOptions activations;
-  std::string module_path;        // TorchScript: forward(x [N, d]) -> reconstruction or (reconstruction, features)
-  std::string save_to;            // where the trained module goes
-  std::string digest_path;        // bits of every loss and a digest of the end state; empty: none
-  std::string unit_norm;          // parameter whose rows are kept at unit length; empty: none
+  std::string module_path;  // TorchScript: forward(x [N, d]) -> reconstruction or (reconstruction, features)
+  std::string save_to;      // where the trained module goes
+  std::string digest_path;  // bits of every loss and a digest of the end state; empty: none
+  std::string unit_norm;    // parameter whose rows are kept at unit length; empty: none
   std::int64_t steps = 0;
   std::int64_t warmup_steps = 0;  // the learning rate rises linearly over these
   std::int64_t decay_steps = 0;   // and falls linearly to zero over the last ones
   std::int64_t log_every = 10;
-  std::int64_t threads = 0;       // 0: LibTorch's own choice
+  std::int64_t threads = 0;  // 0: LibTorch's own choice
   std::uint64_t seed = 0;
   double lr = 1e-3;
   double l1_coefficient = 0;

@@ -49,7 +49,8 @@ std::unique_ptr<at::ObserverContext> Discovery::observe(const at::RecordFunction
   return nullptr;
 }
 
-// One call of a method fires twice, from Method::operator() and from the interpreter, and differentiable subgraphs fire under
+// One call of a method fires twice, from Method::operator() and from the interpreter, and differentiable subgraphs fire
+// under
 // "<forward op>": the first is told from the second by having been met, the last have no method of that name.
 void Discovery::meet(const at::RecordFunction& call) {
   const auto arguments = call.inputs();

@@ -16,13 +16,14 @@ namespace saetap::hooks {
 struct Meeting {
   const c10::ivalue::Object& module;
   torch::jit::GraphFunction& function;
-  std::string type_name;                // unmangled, "TopKSAE"
-  std::shared_ptr<torch::jit::Graph> graph;  // a copy of the optimised graph: inlined, autocast applied; taps go in here
+  std::string type_name;  // unmangled, "TopKSAE"
+  std::shared_ptr<torch::jit::Graph>
+      graph;                            // a copy of the optimised graph: inlined, autocast applied; taps go in here
   at::ArrayRef<c10::IValue> arguments;  // of this call, the module first; keyword arguments may be missing
 };
 
-// Says whether the function's executor is to be exchanged for one that runs `meeting.graph`, after putting taps into it. Called
-// on the thread of the call, before the function runs. May throw: the function is then left alone.
+// Says whether the function's executor is to be exchanged for one that runs `meeting.graph`, after putting taps into
+// it. Called on the thread of the call, before the function runs. May throw: the function is then left alone.
 using OnMeeting = std::function<bool(Meeting& meeting)>;
 // Told of a meeting that failed, in one line.
 using OnFailure = std::function<void(const std::string& what)>;
@@ -43,7 +44,8 @@ class Discovery {
 
   OnMeeting on_meeting_;
   OnFailure on_failure_;
-  std::mutex meetings_;  // held while a function is met: another thread that calls it meanwhile waits, and is not missed
+  std::mutex
+      meetings_;  // held while a function is met: another thread that calls it meanwhile waits, and is not missed
   Executors executors_;
   at::CallbackHandle handle_ = at::INVALID_CALLBACK_HANDLE;
 };

@@ -18,17 +18,18 @@ class Executors {
  public:
   using Unit = std::shared_ptr<torch::jit::CompilationUnit>;
 
-  // Whether this function was exchanged or left alone before, in the current autocast state. An address is no identity (a
-  // destroyed module's functions are often followed by another's at the same place), so a function is known by its address
-  // together with the compilation unit that keeps it alive. Thread-safe, and quick: it is asked at every call.
+  // Whether this function was exchanged or left alone before, in the current autocast state. An address is no identity
+  // (a destroyed module's functions are often followed by another's at the same place), so a function is known by its
+  // address together with the compilation unit that keeps it alive. Thread-safe, and quick: it is asked at every call.
   [[nodiscard]] bool knows(const torch::jit::GraphFunction& function, const Unit& unit);
 
   // Remembers that the function keeps its own executor. Thread-safe.
   void leave_alone(const torch::jit::GraphFunction& function, const Unit& unit);
 
-  // Makes the function run `tapped` from its next call on, in the current autocast state. Threads inside the old executor go
-  // on in it: it lives as long as its compilation unit. Thread-safe.
-  void exchange(torch::jit::GraphFunction& function, const Unit& unit, const std::shared_ptr<torch::jit::Graph>& tapped);
+  // Makes the function run `tapped` from its next call on, in the current autocast state. Threads inside the old
+  // executor go on in it: it lives as long as its compilation unit. Thread-safe.
+  void exchange(torch::jit::GraphFunction& function, const Unit& unit,
+                const std::shared_ptr<torch::jit::Graph>& tapped);
 
   // Gives every living function its own executor back and forgets all meetings.
   void restore();

@@ -17,12 +17,13 @@ namespace {
 
 using Values = std::unordered_set<const Value*>;
 
-// Adds every value computed from `reached` within `block`. A node with blocks of its own counts as one whole: its outputs
-// are reached if anything inside is. One pass is enough, for nodes stand in the order of their data.
+// Adds every value computed from `reached` within `block`. A node with blocks of its own counts as one whole: its
+// outputs are reached if anything inside is. One pass is enough, for nodes stand in the order of their data.
 bool spread(Block* block, Values& reached) {
   bool any = false;
   for (Node* node : block->nodes()) {
-    bool hit = std::any_of(node->inputs().begin(), node->inputs().end(), [&](Value* v) { return reached.count(v) != 0; });
+    bool hit =
+        std::any_of(node->inputs().begin(), node->inputs().end(), [&](Value* v) { return reached.count(v) != 0; });
     for (Block* inner : node->blocks()) {
       if (hit) reached.insert(inner->inputs().begin(), inner->inputs().end());
       hit = spread(inner, reached) || hit;
@@ -55,11 +56,25 @@ void collect_products(Block* block, const c10::ivalue::Object& self, const Value
 
 // Follows the encoder's operand back through what people do to a row before encoding it.
 Value* rows_before(Value* value, const Values& from_input) {
-  static const std::unordered_set<std::string_view> kRowTransforms = {
-      "aten::sub",     "aten::add",     "aten::mul",        "aten::div",     "aten::to",
-      "aten::type_as", "aten::detach",  "aten::contiguous", "aten::clone",   "aten::alias",
-      "aten::view",    "aten::reshape", "aten::flatten",    "aten::dropout", "aten::layer_norm",
-      "aten::rsub",    "aten::float",   "aten::_autocast_to_reduced_precision", "aten::_autocast_to_full_precision"};
+  static const std::unordered_set<std::string_view> kRowTransforms = {"aten::sub",
+                                                                      "aten::add",
+                                                                      "aten::mul",
+                                                                      "aten::div",
+                                                                      "aten::to",
+                                                                      "aten::type_as",
+                                                                      "aten::detach",
+                                                                      "aten::contiguous",
+                                                                      "aten::clone",
+                                                                      "aten::alias",
+                                                                      "aten::view",
+                                                                      "aten::reshape",
+                                                                      "aten::flatten",
+                                                                      "aten::dropout",
+                                                                      "aten::layer_norm",
+                                                                      "aten::rsub",
+                                                                      "aten::float",
+                                                                      "aten::_autocast_to_reduced_precision",
+                                                                      "aten::_autocast_to_full_precision"};
   while (kRowTransforms.count(value->node()->kind().toQualString()) != 0) {
     const auto inputs = value->node()->inputs();
     const auto next = std::find_if(inputs.begin(), inputs.end(), [&](Value* v) { return from_input.count(v) != 0; });
@@ -79,11 +94,11 @@ std::string activation_between(Graph& graph, const Values& after_encoder, const 
     std::string_view operation;
     std::string_view name;
   };
-  static constexpr std::array kKinds = {Kind{"aten::topk", "TopK"},         Kind{"aten::gt", "JumpReLU"},
-                                        Kind{"aten::ge", "JumpReLU"},       Kind{"aten::heaviside", "JumpReLU"},
+  static constexpr std::array kKinds = {Kind{"aten::topk", "TopK"},          Kind{"aten::gt", "JumpReLU"},
+                                        Kind{"aten::ge", "JumpReLU"},        Kind{"aten::heaviside", "JumpReLU"},
                                         Kind{"aten::threshold", "JumpReLU"}, Kind{"aten::relu", "ReLU"},
-                                        Kind{"aten::relu_", "ReLU"},        Kind{"aten::clamp_min", "ReLU"},
-                                        Kind{"aten::clamp", "ReLU"},        Kind{"aten::maximum", "ReLU"}};
+                                        Kind{"aten::relu_", "ReLU"},         Kind{"aten::clamp_min", "ReLU"},
+                                        Kind{"aten::clamp", "ReLU"},         Kind{"aten::maximum", "ReLU"}};
   std::size_t best = kKinds.size();
   const auto visit = [&](auto& self, Block* block) -> void {
     for (Node* node : block->nodes()) {
@@ -102,7 +117,8 @@ std::string activation_between(Graph& graph, const Values& after_encoder, const 
 }
 
 // Another product with another weight stands behind the decoder: then this is a layer of something deeper.
-bool is_last_product(const Values& after_decoder, const WeightProduct& decoder, const std::vector<WeightProduct>& products) {
+bool is_last_product(const Values& after_decoder, const WeightProduct& decoder,
+                     const std::vector<WeightProduct>& products) {
   return std::none_of(products.begin(), products.end(), [&](const WeightProduct& other) {
     return after_decoder.count(other.activation()) != 0 && !other.weight.tensor.is_same(decoder.weight.tensor);
   });
@@ -125,12 +141,14 @@ void judge(Graph& graph, FeatureSite& site, const Values& after_encoder, const V
   }
   site.activation = activation_between(graph, after_encoder, site.decoder);
   site.certain = !site.activation.empty();
-  site.reason = site.certain ? site.activation + ", certain" : "nothing between encoder and decoder makes the code sparse";
+  site.reason =
+      site.certain ? site.activation + ", certain" : "nothing between encoder and decoder makes the code sparse";
 }
 
 // Two pairs with different decoders that both look certain cannot be told apart: then neither is.
 void settle(std::vector<FeatureSite>& sites) {
-  const auto uncertain = std::stable_partition(sites.begin(), sites.end(), [](const FeatureSite& s) { return s.certain; });
+  const auto uncertain =
+      std::stable_partition(sites.begin(), sites.end(), [](const FeatureSite& s) { return s.certain; });
   if (std::distance(sites.begin(), uncertain) < 2) return;
   const auto& first = sites.front();
   const bool same = std::all_of(sites.begin(), uncertain, [&](const FeatureSite& s) {

@@ -18,15 +18,15 @@ struct FeatureSite {
   WeightProduct decoder;
   torch::jit::Value* features = nullptr;  // what the decoder consumes
   torch::jit::Value* rows = nullptr;      // the rows given to the encoder, before centring, casts and the like
-  std::string activation;                 // "TopK", "ReLU", "JumpReLU"…: what makes the code sparse; empty if nothing seen
+  std::string activation;  // "TopK", "ReLU", "JumpReLU"…: what makes the code sparse; empty if nothing seen
   bool certain = false;
-  std::string reason;                     // why certain, or why not; one line for people
+  std::string reason;  // why certain, or why not; one line for people
 
   [[nodiscard]] std::int64_t width() const { return decoder.in; }
 };
 
-// All encoder-decoder pairs of the graph, the certain ones first. At most one certain site: where several pairs would do,
-// none is certain. `graph` must be inlined; values and nodes in the result belong to it.
+// All encoder-decoder pairs of the graph, the certain ones first. At most one certain site: where several pairs would
+// do, none is certain. `graph` must be inlined; values and nodes in the result belong to it.
 [[nodiscard]] std::vector<FeatureSite> find_feature_sites(torch::jit::Graph& graph, const c10::ivalue::Object& self);
 
 }  // namespace saetap::hooks

@@ -59,7 +59,9 @@ void insert_tap(Graph& graph, const char* operation, at::ArrayRef<Value*> read, 
 
 }  // namespace
 
-void set_tap_sink(TapSink* sink) { current_sink.store(sink, std::memory_order_release); }
+void set_tap_sink(TapSink* sink) {
+  current_sink.store(sink, std::memory_order_release);
+}
 
 void insert_feature_tap(Graph& graph, const FeatureSite& site, int tap) {
   const torch::jit::WithInsertPoint before_decoder(site.decoder.node);

@@ -1,8 +1,9 @@
 // The taps: operators that read values inside somebody's graph and hand them to the session.
 //
-// A tap never throws into the trainer, never changes a value, and runs without gradients, autocast and record functions.
-// Its schema reads its tensors and claims to write only its owner: dead-code elimination keeps it, and autodiff stays as it
-// was. (CONSERVATIVE alias analysis counts as writing the input and changes gradients; the default one drops the operator.)
+// A tap never throws into the trainer, never changes a value, and runs without gradients, autocast and record
+// functions. Its schema reads its tensors and claims to write only its owner: dead-code elimination keeps it, and
+// autodiff stays as it was. (CONSERVATIVE alias analysis counts as writing the input and changes gradients; the default
+// one drops the operator.)
 #pragma once
 
 #include "hooks/feature_site.h"
@@ -12,11 +13,11 @@ namespace saetap::hooks {
 
 // One execution of a feature tap. References are valid during the call only.
 struct FeatureEvent {
-  int tap = 0;                  // as given to insert_feature_tap
-  const at::Tensor& features;   // what the decoder consumes
-  const at::Tensor& rows;       // what was given to the encoder
-  const c10::IValue& owner;     // the object that owns the decoder (of a frozen module: the module)
-  bool grad_enabled = false;    // of the caller
+  int tap = 0;                 // as given to insert_feature_tap
+  const at::Tensor& features;  // what the decoder consumes
+  const at::Tensor& rows;      // what was given to the encoder
+  const c10::IValue& owner;    // the object that owns the decoder (of a frozen module: the module)
+  bool grad_enabled = false;   // of the caller
 };
 
 // One execution of a language model's tap. References are valid during the call only.
@@ -34,8 +35,8 @@ class TapSink {
   virtual void on_stream(const StreamEvent& event) noexcept = 0;
 };
 
-// Sets the receiver for the whole process; null: taps do nothing. The sink must outlive every call in flight, which is why
-// the session is never destroyed.
+// Sets the receiver for the whole process; null: taps do nothing. The sink must outlive every call in flight, which is
+// why the session is never destroyed.
 void set_tap_sink(TapSink* sink);
 
 // Puts a tap before the decoder. `graph`: the graph that `site` was found in.

@@ -20,9 +20,9 @@ bool is_one_of(Node* node, std::initializer_list<std::string_view> kinds) {
 
 // Operations through which a weight stays the same weight: casts, views, and scaling of its rows or columns.
 bool keeps_weight(Node* node) {
-  return is_one_of(node, {"aten::to", "aten::detach", "aten::contiguous", "aten::clone", "aten::alias",
-                          "aten::type_as", "aten::div", "aten::mul", "aten::_autocast_to_reduced_precision",
-                          "aten::_autocast_to_full_precision"});
+  return is_one_of(
+      node, {"aten::to", "aten::detach", "aten::contiguous", "aten::clone", "aten::alias", "aten::type_as", "aten::div",
+             "aten::mul", "aten::_autocast_to_reduced_precision", "aten::_autocast_to_full_precision"});
 }
 
 // A transpose of the two dimensions of a matrix, whatever its spelling.

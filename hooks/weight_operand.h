@@ -11,11 +11,11 @@ namespace saetap::hooks {
 // An operand that is a parameter of the module (reached by GetAttr from self, or a constant of a frozen graph), seen
 // through transposes, casts and normalisations.
 struct WeightOperand {
-  at::Tensor tensor;                     // as of the analysis
-  torch::jit::Value* owner = nullptr;    // the object that holds it; null for a constant of a frozen graph
-  std::string attribute;                 // its name in `owner`
-  std::string path;                      // from self, for people: "decoder.weight"
-  bool transposed = false;               // the product sees it transposed
+  at::Tensor tensor;                   // as of the analysis
+  torch::jit::Value* owner = nullptr;  // the object that holds it; null for a constant of a frozen graph
+  std::string attribute;               // its name in `owner`
+  std::string path;                    // from self, for people: "decoder.weight"
+  bool transposed = false;             // the product sees it transposed
 };
 
 // `self`: the object that the graph's first input stands for. Nothing if `value` is no such weight.

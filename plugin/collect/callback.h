@@ -78,7 +78,8 @@ class Callback {
   // A site was found; comes before any other event of this site.
   virtual void on_attach(const Site&) {}
   // The lowest activation per feature this callback wants as a candidate, [features]; empty = no candidates wanted.
-  // Asked before each collected call, with the step that its batch will carry; the view must stay valid until on_batch returns.
+  // Asked before each collected call, with the step that its batch will carry; the view must stay valid until on_batch
+  // returns.
   [[nodiscard]] virtual std::span<const float> bars(const Site&, [[maybe_unused]] std::uint64_t step) { return {}; }
   virtual void on_batch(const Batch&) {}
   virtual void on_step(const StepEvent&) {}

@@ -57,9 +57,9 @@ struct SiteCollection {
   SiteCollection(const Site& site, const CollectorOptions& options);
 
   const Site* site;
-  Window window;                      // the open one
-  Window closed_window;               // of PartKind::closed, if there is one
-  std::vector<float> threshold_bars;  // [features]: what is asked for where the batch opens a window
+  Window window;                                        // the open one
+  Window closed_window;                                 // of PartKind::closed, if there is one
+  std::vector<float> threshold_bars;                    // [features]: what is asked for where the batch opens a window
   std::array<std::unique_ptr<Part>, kPartKinds> parts;  // by PartKind; past and closed are null until there is one
   std::vector<HistoryEntry> unsaved_history;
   PlaceFilter places;  // met in the open window

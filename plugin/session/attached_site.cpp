@@ -35,7 +35,9 @@ bool AttachedSite::belongs_to(const c10::IValue& owner) const {
   return owner.isObject() && owner_.lock().get() == owner.toObject().get();
 }
 
-void AttachedSite::adopt(const c10::IValue& owner) { owner_ = weak(owner); }
+void AttachedSite::adopt(const c10::IValue& owner) {
+  owner_ = weak(owner);
+}
 
 void AttachedSite::handle(const FeatureTap& tap, const hooks::FeatureEvent& event, SiteContext& context) {
   decoder_ = tap.decoder_attribute.empty() ? tap.decoder_constant
@@ -89,15 +91,14 @@ AttachedSite::Call AttachedSite::read(const FeatureTap& tap, const hooks::Featur
 }
 
 void AttachedSite::collect(const Call& call, std::uint64_t step, Phase phase, SiteContext& context) {
-  const auto traced =
-      context.provenance.resolve(site_.id, {call.fingerprints, call.row_bytes}, context.unresolved);
+  const auto traced = context.provenance.resolve(site_.id, {call.fingerprints, call.row_bytes}, context.unresolved);
   counts_.rows_resolved += static_cast<std::uint64_t>(traced.resolved);
   counts_.rows_excluded += static_cast<std::uint64_t>(traced.excluded);
 
   scan(call, traced.eligible, context.callbacks.bars(site_, step));
   const auto rows = call.features.size(0);
-  context.callbacks.batch(
-      {site_, step, phase, rows, rows - traced.excluded, traced.positions, sums_, candidates_, context.provenance.tokens()});
+  context.callbacks.batch({site_, step, phase, rows, rows - traced.excluded, traced.positions, sums_, candidates_,
+                           context.provenance.tokens()});
 }
 
 void AttachedSite::scan(const Call& call, const std::vector<std::uint8_t>& eligible, std::span<const float> bars) {
@@ -126,7 +127,8 @@ HalfMatrix AttachedSite::decoder_directions() {
   HalfMatrix directions(static_cast<std::size_t>(site_.features * site_.d_out));
   for (std::int64_t f = 0; f < site_.features; ++f) {
     for (std::int64_t i = 0; i < site_.d_out; ++i) {
-      directions[static_cast<std::size_t>(f * site_.d_out + i)] = half_from_float(weights[f * feature_stride + i * width_stride]);
+      directions[static_cast<std::size_t>(f * site_.d_out + i)] =
+          half_from_float(weights[f * feature_stride + i * width_stride]);
     }
   }
   return directions;

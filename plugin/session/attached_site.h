@@ -14,11 +14,11 @@ namespace saetap {
 
 // What the analysis of a graph said of a feature tap; outlives the graph.
 struct FeatureTap {
-  Site site;                     // id and ordinal are not settled yet
-  std::string decoder_attribute; // in the owner; empty for a constant of a frozen graph
-  at::Tensor decoder_constant;   // of a frozen graph
+  Site site;                      // id and ordinal are not settled yet
+  std::string decoder_attribute;  // in the owner; empty for a constant of a frozen graph
+  at::Tensor decoder_constant;    // of a frozen graph
   bool decoder_transposed = false;
-  bool failed = false;           // switched off after an error
+  bool failed = false;  // switched off after an error
 };
 
 // Everything a site needs of the session while it handles a call.
@@ -65,8 +65,8 @@ class AttachedSite {
   at::Tensor decoder_;  // shared with the module: read at checkpoints
   bool decoder_transposed_ = false;
   HalfMatrix released_directions_;
-  std::vector<FeatureSums> sums_;                    // [F], of the batch in hand
-  std::vector<std::vector<Candidate>> candidates_;   // one per range of features
+  std::vector<FeatureSums> sums_;                   // [F], of the batch in hand
+  std::vector<std::vector<Candidate>> candidates_;  // one per range of features
 };
 
 }  // namespace saetap

@@ -32,7 +32,9 @@ int answer(Call call) noexcept {
   }
 }
 
-bool set(const char* variable) { return std::getenv(variable) != nullptr; }
+bool set(const char* variable) {
+  return std::getenv(variable) != nullptr;
+}
 
 Config config_from_environment() {
   // `saetap record` means to record: collection is on unless a key says otherwise.
@@ -43,8 +45,8 @@ Config config_from_environment() {
   return config;
 }
 
-// Loading the library starts it if the environment asks for it. A wrong config never stops the host program: one line, and
-// training goes on without collection.
+// Loading the library starts it if the environment asks for it. A wrong config never stops the host program: one line,
+// and training goes on without collection.
 [[gnu::constructor]] void start_on_load() {
   if (!set("SAETAP_CONFIG") && !set("SAETAP_RECORD")) return;
   try {
@@ -52,12 +54,14 @@ Config config_from_environment() {
     for (const auto& warning : config.warnings) saetap::log(LogLevel::warning, warning);
     std::string why;
     const auto status = saetap::start_process_session(config, why);
-    if (status != SAETAP_OK) saetap::log(status == SAETAP_OFF ? LogLevel::info : LogLevel::error, "not recording: " + why);
+    if (status != SAETAP_OK)
+      saetap::log(status == SAETAP_OFF ? LogLevel::info : LogLevel::error, "not recording: " + why);
   } catch (const std::exception& error) {
     saetap::log(LogLevel::error, std::string("not recording: ") + error.what());
   }
   // The run is ours alone: a child process that loads the library must not write into the same store.
-  for (const auto* variable : {"SAETAP_CONFIG", "SAETAP_RECORD", "SAETAP_OUTPUT_DIR", "SAETAP_PROGRAM"}) unsetenv(variable);
+  for (const auto* variable : {"SAETAP_CONFIG", "SAETAP_RECORD", "SAETAP_OUTPUT_DIR", "SAETAP_PROGRAM"})
+    unsetenv(variable);
 }
 
 }  // namespace
@@ -82,8 +86,12 @@ int saetap_stop(void) {
   return answer([](std::string& why) -> int { return saetap::stop_process_session(why); });
 }
 
-const char* saetap_last_error(void) { return last_error().c_str(); }
+const char* saetap_last_error(void) {
+  return last_error().c_str();
+}
 
-const char* saetap_version(void) { return SAETAP_VERSION; }
+const char* saetap_version(void) {
+  return SAETAP_VERSION;
+}
 
 }  // extern "C"

@@ -12,7 +12,8 @@ std::vector<std::uint64_t> row_fingerprints(const at::Tensor& rows) {
   std::vector<std::uint64_t> fingerprints(static_cast<std::size_t>(matrix.size(0)));
   at::parallel_for(0, matrix.size(0), 256, [&](std::int64_t first, std::int64_t last) {
     for (auto row = first; row < last; ++row) {
-      fingerprints[static_cast<std::size_t>(row)] = row_hash(memory + static_cast<std::size_t>(row) * row_bytes, row_bytes);
+      fingerprints[static_cast<std::size_t>(row)] =
+          row_hash(memory + static_cast<std::size_t>(row) * row_bytes, row_bytes);
     }
   });
   return fingerprints;

@@ -8,7 +8,8 @@
 
 namespace saetap {
 
-// `rows`: [..., d] of any floating type, at least one dimension; a row is the last one. CPU or any other device (copied).
+// `rows`: [..., d] of any floating type, at least one dimension; a row is the last one. CPU or any other device
+// (copied).
 [[nodiscard]] std::vector<std::uint64_t> row_fingerprints(const at::Tensor& rows);
 
 }  // namespace saetap

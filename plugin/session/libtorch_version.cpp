@@ -16,7 +16,9 @@ std::string dotted(std::uint64_t version) {
 }
 }  // namespace
 
-std::string running_libtorch_version() { return dotted(aoti_torch_abi_version()); }
+std::string running_libtorch_version() {
+  return dotted(aoti_torch_abi_version());
+}
 
 std::string libtorch_mismatch() {
   const auto built = std::to_string(TORCH_VERSION_MAJOR) + "." + std::to_string(TORCH_VERSION_MINOR);

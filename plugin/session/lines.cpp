@@ -39,7 +39,8 @@ std::uint64_t alive_features(const SiteCollection& collection) {
   std::uint64_t alive = 0;
   for (std::size_t feature = 0; feature < static_cast<std::size_t>(collection.site->features); ++feature) {
     bool active = false;
-    for (const auto& part : collection.parts) active = active || (part != nullptr && part->statistics[feature].active > 0);
+    for (const auto& part : collection.parts)
+      active = active || (part != nullptr && part->statistics[feature].active > 0);
     alive += active ? 1 : 0;
   }
   return alive;

@@ -43,7 +43,9 @@ RunHeader run_header(const Config& config, const std::string& program) {
   return header;
 }
 
-SequenceId unresolved_sequence() { return random_word() & ~kHasTokens; }
+SequenceId unresolved_sequence() {
+  return random_word() & ~kHasTokens;
+}
 
 std::string samples_json_path(const std::string& store_path) {
   return (std::filesystem::path(store_path).parent_path() / "samples.json").string();

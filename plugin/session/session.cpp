@@ -16,7 +16,8 @@ namespace {
 constexpr std::chrono::seconds kFinishPatience{10};
 
 CollectorOptions collector_options(const Config& config) {
-  return {static_cast<std::uint32_t>(config.max_samples_per_feature), static_cast<std::uint32_t>(config.sample_context_size),
+  return {static_cast<std::uint32_t>(config.max_samples_per_feature),
+          static_cast<std::uint32_t>(config.sample_context_size),
           static_cast<float>(config.sample_activation_threshold), config.sample_window_steps};
 }
 
@@ -118,8 +119,8 @@ bool Session::attach_stream(hooks::Meeting& meeting) {
   return true;
 }
 
-// A module that was reloaded, cloned into place of a dead one or moved to another autocast state goes on with its site; another
-// living instance beside it gets a site of its own, told apart by an ordinal.
+// A module that was reloaded, cloned into place of a dead one or moved to another autocast state goes on with its site;
+// another living instance beside it gets a site of its own, told apart by an ordinal.
 AttachedSite& Session::site_of(int tap_number, const c10::IValue& owner) {
   const auto& tap = feature_taps_[static_cast<std::size_t>(tap_number)];
   const auto base = tap.site.module_type + "." + tap.site.method + "." + std::to_string(tap.site.features);
@@ -226,7 +227,8 @@ bool Session::save_files(const SampleCollector& collector, const CheckpointEvent
     return true;
   } catch (const std::exception& error) {
     save_failed_ = true;
-    log(LogLevel::warning, "not saved     " + std::string(error.what()) + "; kept in memory, tried again at the next checkpoint");
+    log(LogLevel::warning,
+        "not saved     " + std::string(error.what()) + "; kept in memory, tried again at the next checkpoint");
     return false;
   }
 }

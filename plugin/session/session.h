@@ -1,5 +1,5 @@
-// The life of a recording: start, taps, checkpoints, finish. The one place that sees both ends of the data's road and wires
-// its stages: attach -> tap -> trace -> scan -> keep -> store.
+// The life of a recording: start, taps, checkpoints, finish. The one place that sees both ends of the data's road and
+// wires its stages: attach -> tap -> trace -> scan -> keep -> store.
 #pragma once
 
 #include <atomic>
@@ -67,7 +67,8 @@ class Session : public hooks::TapSink {
   Config config_;
   StoreWriter writer_;
   std::timed_mutex mutex_;
-  std::atomic<std::thread::id> inside_{};  // the thread that holds the lock: a callback that calls the module is not recorded
+  std::atomic<std::thread::id>
+      inside_{};  // the thread that holds the lock: a callback that calls the module is not recorded
   bool finished_ = false;
 
   hooks::Discovery discovery_;

@@ -36,7 +36,8 @@ Value* embedded_input(torch::jit::Graph& graph, Block* block) {
     if (node->kind() != torch::jit::aten::embedding) continue;
     auto* input = looked_up(node->input(1));
     const auto& inputs = graph.inputs();
-    if (input != nullptr && input != inputs[0] && std::find(inputs.begin(), inputs.end(), input) != inputs.end()) return input;
+    if (input != nullptr && input != inputs[0] && std::find(inputs.begin(), inputs.end(), input) != inputs.end())
+      return input;
   }
   return nullptr;
 }
@@ -84,7 +85,8 @@ Value* token_input(hooks::Meeting& meeting) {
 
 void record_token_stream(const std::string& model, const hooks::StreamEvent& event, Provenance& provenance) {
   const auto& tokens = event.tokens;
-  if (!tokens.defined() || tokens.dim() != 2 || tokens.numel() == 0 || !at::isIntegralType(tokens.scalar_type(), false)) return;
+  if (!tokens.defined() || tokens.dim() != 2 || tokens.numel() == 0 || !at::isIntegralType(tokens.scalar_type(), false))
+    return;
   std::vector<at::Tensor> returned;
   tensors_in(event.returned, returned);
 

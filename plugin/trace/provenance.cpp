@@ -68,7 +68,8 @@ std::vector<RowOrigin> Provenance::origins_of(std::span<const std::int32_t> sequ
 
 void Provenance::record(const std::string& stream, std::span<const std::int32_t> tokens, std::int64_t length,
                         RowFingerprints rows) {
-  if (length <= 0 || rows.values.size() != tokens.size() || tokens.size() % static_cast<std::size_t>(length) != 0) return;
+  if (length <= 0 || rows.values.size() != tokens.size() || tokens.size() % static_cast<std::size_t>(length) != 0)
+    return;
   auto& into = streams_[stream];
   if (into == nullptr || into->row_bytes != rows.row_bytes) {
     auto forget = [this](RowOrigin origin) { sequences_.drop_row(origin.slot); };

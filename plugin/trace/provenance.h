@@ -1,5 +1,5 @@
-// From a row of activations back to its token: remembers what the language models returned, and looks rows up in it however
-// they were buffered and shuffled since.
+// From a row of activations back to its token: remembers what the language models returned, and looks rows up in it
+// however they were buffered and shuffled since.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ namespace saetap {
 
 // Which rows never count.
 struct IgnoreRule {
-  std::vector<std::int32_t> token_ids;    // special tokens, padding; also stripped from the ends of a sequence
-  std::int64_t first_positions = 0;       // of the stripped sequence
+  std::vector<std::int32_t> token_ids;  // special tokens, padding; also stripped from the ends of a sequence
+  std::int64_t first_positions = 0;     // of the stripped sequence
 };
 
 // The tokens of the sequences that some remembered row belongs to.
@@ -64,10 +64,12 @@ class Provenance {
 
   // Remembers one output of a language model's call: row b·length + t is the activation at token t of sequence b.
   // `stream`: names the model and which of its outputs this is. `tokens`: [batch, length].
-  void record(const std::string& stream, std::span<const std::int32_t> tokens, std::int64_t length, RowFingerprints rows);
+  void record(const std::string& stream, std::span<const std::int32_t> tokens, std::int64_t length,
+              RowFingerprints rows);
 
-  // Looks the rows of an SAE's input up. `reader`: which site asks; each finds its own stream among those whose rows have the
-  // same number of bytes. `unresolved`: names the run; a row that is not found gets the place (unresolved, its running number).
+  // Looks the rows of an SAE's input up. `reader`: which site asks; each finds its own stream among those whose rows
+  // have the same number of bytes. `unresolved`: names the run; a row that is not found gets the place (unresolved, its
+  // running number).
   [[nodiscard]] Resolution resolve(int reader, RowFingerprints rows, SequenceId unresolved);
 
   [[nodiscard]] const TokenSource& tokens() const { return sequences_; }

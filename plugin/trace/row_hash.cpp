@@ -39,7 +39,8 @@ std::uint64_t row_hash(const void* row, std::size_t bytes) {
   for (int lane = 0; lane < 4; ++lane) {
     lanes[lane] = fold(word_at(tail + 16 * lane) ^ kOdd[lane], word_at(tail + 16 * lane + 8) ^ lanes[lane]);
   }
-  const std::uint64_t hash = fold(fold(lanes[0] ^ kOdd[1], lanes[1] ^ kOdd[2]), fold(lanes[2] ^ kOdd[3], lanes[3] ^ kOdd[0]));
+  const std::uint64_t hash =
+      fold(fold(lanes[0] ^ kOdd[1], lanes[1] ^ kOdd[2]), fold(lanes[2] ^ kOdd[3], lanes[3] ^ kOdd[0]));
   return hash != 0 ? hash : 1;
 }
 

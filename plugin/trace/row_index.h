@@ -11,16 +11,16 @@ namespace saetap {
 
 // Where a row came from: a place in a remembered sequence.
 struct RowOrigin {
-  std::uint32_t slot = 0;      // of the sequence, see SequenceMemory
-  std::int32_t position = 0;   // in the stripped sequence; kExcludedPosition if the row does not count
+  std::uint32_t slot = 0;     // of the sequence, see SequenceMemory
+  std::int32_t position = 0;  // in the stripped sequence; kExcludedPosition if the row does not count
 
   friend bool operator==(const RowOrigin&, const RowOrigin&) = default;
 };
 inline constexpr std::int32_t kExcludedPosition = -1;
 
-// A ring of (fingerprint, origin), the oldest forgotten first. Rows with equal bits (shared prefixes, repeated sequences,
-// embedding layers) are handed out in turn, in the order they were recorded, so that the multiset is right. Grows up to its
-// capacity; at most 56 bytes a row. Not thread-safe.
+// A ring of (fingerprint, origin), the oldest forgotten first. Rows with equal bits (shared prefixes, repeated
+// sequences, embedding layers) are handed out in turn, in the order they were recorded, so that the multiset is right.
+// Grows up to its capacity; at most 56 bytes a row. Not thread-safe.
 class RowIndex {
  public:
   // `forget` is told of each origin that leaves the ring.
@@ -37,7 +37,8 @@ class RowIndex {
  private:
   static constexpr std::uint32_t kNone = 0xFFFFFFFFu;
   static constexpr std::uint32_t kAllHandedOut = 0xFFFFFFFEu;
-  // Rows of one fingerprint form a chain in the order of recording; a slot of the table holds its ends and whose turn it is.
+  // Rows of one fingerprint form a chain in the order of recording; a slot of the table holds its ends and whose turn
+  // it is.
   struct Row {
     std::uint64_t fingerprint;
     RowOrigin origin;
@@ -59,7 +60,7 @@ class RowIndex {
 
   std::size_t capacity_;
   std::function<void(RowOrigin)> forget_;
-  std::vector<Row> rows_;      // ring; its size is a power of two until the capacity
+  std::vector<Row> rows_;  // ring; its size is a power of two until the capacity
   std::size_t oldest_ = 0;
   std::size_t count_ = 0;
   std::vector<Chain> chains_;  // open addressing, at most half full

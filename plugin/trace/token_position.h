@@ -12,7 +12,9 @@ using SequenceId = std::uint64_t;
 
 inline constexpr SequenceId kHasTokens = SequenceId{1} << 63;
 
-[[nodiscard]] inline bool has_tokens(SequenceId sequence) { return (sequence & kHasTokens) != 0; }
+[[nodiscard]] inline bool has_tokens(SequenceId sequence) {
+  return (sequence & kHasTokens) != 0;
+}
 
 // One place in the text trained on. Without known tokens, `sequence` names the run and `position` is the running
 // number of the row, so that no two rows share a place.
@@ -30,7 +32,8 @@ struct TokenPosition {
 class TokenSource {
  public:
   virtual ~TokenSource() = default;
-  // The stripped tokens of `sequence`; empty when they are not known (any more). The span is valid until the batch ends.
+  // The stripped tokens of `sequence`; empty when they are not known (any more). The span is valid until the batch
+  // ends.
   [[nodiscard]] virtual std::span<const std::int32_t> tokens(SequenceId sequence) const = 0;
 };
 

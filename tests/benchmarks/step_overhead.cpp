@@ -1,4 +1,5 @@
-// What recording costs a training step: the same module and the same steps in one process, with taps and without, by turns.
+// What recording costs a training step: the same module and the same steps in one process, with taps and without, by
+// turns.
 //
 // Usage: step_overhead [STEPS]      prints one line per size: median step without, with, and the ratio of the medians
 #include <torch/optim/adam.h>
@@ -70,11 +71,13 @@ void measure(const Size& size, int steps) {
     hooks::set_tap_sink(session);
   }
   const auto resolved = session->sites().at(0).second;
-  std::printf("%-5s d=%lld F=%lld batch %lld: %.1f ms without, %.1f ms with, ratio of medians %.4f (%d steps each, %.2f %% resolved)\n",
-              size.kind, static_cast<long long>(size.d), static_cast<long long>(size.features),
-              static_cast<long long>(size.batch), median(without), median(with), median(with) / median(without),
-              static_cast<int>(with.size()),
-              100.0 * static_cast<double>(resolved.rows_resolved) / static_cast<double>(resolved.rows_collected));
+  std::printf(
+      "%-5s d=%lld F=%lld batch %lld: %.1f ms without, %.1f ms with, ratio of medians %.4f (%d steps each, %.2f %% "
+      "resolved)\n",
+      size.kind, static_cast<long long>(size.d), static_cast<long long>(size.features),
+      static_cast<long long>(size.batch), median(without), median(with), median(with) / median(without),
+      static_cast<int>(with.size()),
+      100.0 * static_cast<double>(resolved.rows_resolved) / static_cast<double>(resolved.rows_collected));
   std::fflush(stdout);
   session->finish();
   std::filesystem::remove_all(folder);

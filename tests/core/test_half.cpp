@@ -36,8 +36,8 @@ TEST_CASE("half precision: known values, both ways") {
 TEST_CASE("half precision rounds to nearest, ties to even") {
   CHECK(half_from_float(1.0f / 3.0f) == 0x3555);
   CHECK(half_from_float(0.1f) == 0x2E66);
-  CHECK(half_from_float(0x1.002p0f) == 0x3C00);       // halfway between 3C00 and 3C01
-  CHECK(half_from_float(0x1.006p0f) == 0x3C02);       // halfway between 3C01 and 3C02
+  CHECK(half_from_float(0x1.002p0f) == 0x3C00);     // halfway between 3C00 and 3C01
+  CHECK(half_from_float(0x1.006p0f) == 0x3C02);     // halfway between 3C01 and 3C02
   CHECK(half_from_float(0x1.002002p0f) == 0x3C01);  // just above halfway
   CHECK(half_from_float(65519.0f) == 0x7BFF);
   CHECK(half_from_float(65520.0f) == 0x7C00);  // halfway to what would come next: infinity

@@ -61,10 +61,12 @@ TEST_CASE("sequences are forgotten with their last row, and repeats are one sequ
   const std::vector<std::int32_t> b{5, 6, 7, 8};
   provenance.record("m", a, 4, {numbers(4, 10), kRowBytes});
   provenance.record("m", b, 4, {numbers(4, 20), kRowBytes});
-  provenance.record("m", a, 4, {numbers(4, 30), kRowBytes});  // pushes the first a out; a is still known through this one
+  provenance.record("m", a, 4,
+                    {numbers(4, 30), kRowBytes});  // pushes the first a out; a is still known through this one
   CHECK_FALSE(provenance.tokens().tokens(sequence_id(a)).empty());
   CHECK(provenance.resolve(0, {numbers(4, 10), kRowBytes}, kUnresolved).resolved == 0);
-  CHECK(provenance.resolve(0, {numbers(4, 30), kRowBytes}, kUnresolved).positions[2] == TokenPosition{sequence_id(a), 2});
+  CHECK(provenance.resolve(0, {numbers(4, 30), kRowBytes}, kUnresolved).positions[2] ==
+        TokenPosition{sequence_id(a), 2});
   provenance.record("m", b, 4, {numbers(4, 40), kRowBytes});
   provenance.record("m", b, 4, {numbers(4, 50), kRowBytes});
   CHECK(provenance.tokens().tokens(sequence_id(a)).empty());

@@ -14,8 +14,8 @@ using namespace saetap;
 
 namespace {
 
-// The slow way: all rows in the order of recording; of equal ones the first that was recorded after the one handed out last,
-// else the first.
+// The slow way: all rows in the order of recording; of equal ones the first that was recorded after the one handed out
+// last, else the first.
 class PlainIndex {
  public:
   explicit PlainIndex(std::size_t capacity) : capacity_(capacity) {}

@@ -7,15 +7,19 @@
 
 namespace saetap::testing {
 
-// A module of type `type` with the given methods, and parameters W_enc [d, F], b_enc [F], W_dec [F, d_out], b_dec [d_out].
+// A module of type `type` with the given methods, and parameters W_enc [d, F], b_enc [F], W_dec [F, d_out], b_dec
+// [d_out].
 inline torch::jit::Module sae_module(const std::string& type, const std::string& source, int64_t d, int64_t features,
                                      int64_t d_out = 0) {
   if (d_out == 0) d_out = d;
   torch::manual_seed(7);
   torch::jit::Module module(type);
-  module.register_parameter("W_enc", (at::randn({d, features}) / std::sqrt(static_cast<double>(d))).set_requires_grad(true), false);
+  module.register_parameter(
+      "W_enc", (at::randn({d, features}) / std::sqrt(static_cast<double>(d))).set_requires_grad(true), false);
   module.register_parameter("b_enc", at::zeros({features}).set_requires_grad(true), false);
-  module.register_parameter("W_dec", (at::randn({features, d_out}) / std::sqrt(static_cast<double>(features))).set_requires_grad(true), false);
+  module.register_parameter(
+      "W_dec", (at::randn({features, d_out}) / std::sqrt(static_cast<double>(features))).set_requires_grad(true),
+      false);
   module.register_parameter("b_dec", at::zeros({d_out}).set_requires_grad(true), false);
   module.define(source);
   return module;

@@ -50,7 +50,8 @@ TEST_CASE("a transcoder may be wider on one side") {
   auto module = sae_module("Transcoder", R"(
 def forward(self, x):
     return torch.matmul(torch.relu(torch.matmul(x, self.W_enc)), self.W_dec) + self.b_dec
-)", 8, 32, 12);
+)",
+                           8, 32, 12);
   std::shared_ptr<torch::jit::Graph> graph;
   const auto sites = sites_of(module, graph);
   REQUIRE(sites.size() == 1);
@@ -84,21 +85,25 @@ TEST_CASE("what is no SAE gets no site") {
   CHECK(finds_nothing_certain(sae_module("GeluBlock", R"(
 def forward(self, x):
     return torch.matmul(torch.gelu(torch.matmul(x, self.W_enc)), self.W_dec)
-)", 8, 32)));
+)",
+                                         8, 32)));
   CHECK(finds_nothing_certain(sae_module("NarrowAutoencoder", R"(
 def forward(self, x):
     return torch.matmul(torch.relu(torch.matmul(x, self.W_enc)), self.W_dec)
-)", 32, 8)));
+)",
+                                         32, 8)));
   CHECK(finds_nothing_certain(sae_module("Classifier", R"(
 def forward(self, x):
     hidden = torch.relu(torch.matmul(x, self.W_enc))
     return torch.softmax(torch.matmul(torch.relu(torch.matmul(hidden, self.W_dec)), self.W_enc), -1)
-)", 8, 32)));
+)",
+                                         8, 32)));
   CHECK(finds_nothing_certain(sae_module("Identity", "def forward(self, x):\n    return x\n", 8, 32)));
   // The same block behind attention-like mixing: its input is made inside the model.
   CHECK(finds_nothing_certain(sae_module("ReluLayer", R"(
 def forward(self, x):
     mixed = torch.softmax(torch.matmul(x, x.t()), -1).mm(x)
     return torch.matmul(torch.relu(torch.matmul(mixed, self.W_enc)), self.W_dec)
-)", 8, 32)));
+)",
+                                         8, 32)));
 }

@@ -60,7 +60,8 @@ class Witness : public Callback {
   std::span<const float> bars(const Site&, std::uint64_t) override { return bars_; }
   void on_batch(const Batch& batch) override {
     SeenBatch seen{batch.step, batch.phase, batch.eligible, {batch.positions.begin(), batch.positions.end()}, {}, {}};
-    for (const auto& chunk : batch.candidates) seen.candidates.insert(seen.candidates.end(), chunk.begin(), chunk.end());
+    for (const auto& chunk : batch.candidates)
+      seen.candidates.insert(seen.candidates.end(), chunk.begin(), chunk.end());
     seen.sums.assign(batch.sums.begin(), batch.sums.end());
     batches.push_back(std::move(seen));
   }
@@ -129,16 +130,18 @@ TEST_CASE("rows of a shuffled buffer are brought back to their tokens, every one
   REQUIRE(witness->batches.size() == 1);
   const auto& positions = witness->batches[0].positions;
   REQUIRE(positions.size() == static_cast<std::size_t>(all.size(0)));
-  // Rows with equal bits (two sequences that begin alike) may be handed out in either order: compare as multisets per row.
+  // Rows with equal bits (two sequences that begin alike) may be handed out in either order: compare as multisets per
+  // row.
   std::map<std::string, std::vector<std::pair<SequenceId, std::uint32_t>>> wanted, got;
   for (int64_t i = 0; i < all.size(0); ++i) {
     const auto row = order[i].item<int64_t>();
-    const auto expected = row < first.rows.size(0) ? expected_position(first, row)
-                                                   : expected_position(second, row - first.rows.size(0));
+    const auto expected =
+        row < first.rows.size(0) ? expected_position(first, row) : expected_position(second, row - first.rows.size(0));
     const auto bits = all[row].contiguous();
     const std::string key(static_cast<const char*>(bits.const_data_ptr()), kWidth * sizeof(float));
     wanted[key].emplace_back(expected.sequence, expected.position);
-    got[key].emplace_back(positions[static_cast<std::size_t>(i)].sequence, positions[static_cast<std::size_t>(i)].position);
+    got[key].emplace_back(positions[static_cast<std::size_t>(i)].sequence,
+                          positions[static_cast<std::size_t>(i)].position);
   }
   std::size_t unique = 0;
   for (auto& [key, places] : wanted) {
@@ -182,7 +185,8 @@ TEST_CASE("ignored tokens never count") {
   CHECK(batch.positions[4] == TokenPosition{sequence_id(stripped), 2});
   CHECK(batch.positions[6] == TokenPosition{sequence_id(stripped), 4});
   CHECK(batch.positions[7] == TokenPosition{sequence_id(stripped), 5});
-  for (const auto& candidate : batch.candidates) CHECK((candidate.row == 4 || candidate.row == 6 || candidate.row == 7));
+  for (const auto& candidate : batch.candidates)
+    CHECK((candidate.row == 4 || candidate.row == 6 || candidate.row == 7));
 }
 
 TEST_CASE("collection frequency") {
@@ -282,7 +286,8 @@ TEST_CASE("what is saved holds the strongest activations, the statistics and the
     const auto statistics = store.statistics(0, scope);
     for (int64_t f = 0; f < kFeatures; ++f) {
       const auto column = all.select(1, f);
-      CHECK(statistics[static_cast<std::size_t>(f)].active == static_cast<std::uint64_t>(column.gt(0).sum().item<int64_t>()));
+      CHECK(statistics[static_cast<std::size_t>(f)].active ==
+            static_cast<std::uint64_t>(column.gt(0).sum().item<int64_t>()));
       CHECK(statistics[static_cast<std::size_t>(f)].max == column.max().item<float>());
       const auto top = std::get<0>(at::topk(column, 5));
       const auto samples = store.samples(0, static_cast<std::uint32_t>(f), scope);
