@@ -25,14 +25,22 @@ void write_atomically(const std::string& path, const std::function<void(std::ost
   const auto fail = [&](const std::string& reason) -> Failure {
     return Failure(Status::bad_input, path + " cannot be written: " + reason);
   };
-  if (std::filesystem::is_directory(path)) throw fail("it is a folder");
-  const TemporaryFile temporary{path + ".part" + std::to_string(getpid())};
-  std::ofstream file(temporary.path, std::ios::binary);
-  if (!file) throw fail(std::strerror(errno));
-  write(file);
-  file.close();
-  if (!file) throw fail(std::strerror(errno));
-  if (std::rename(temporary.path.c_str(), path.c_str()) != 0) throw fail(std::strerror(errno));
+  const auto fill = [&](const std::string& target) {
+    std::ofstream file(target, std::ios::binary);
+    if (!file) throw fail(std::strerror(errno));
+    write(file);
+    file.close();
+    if (!file) throw fail(std::strerror(errno));
+  };
+  std::error_code unknown;
+  const auto status = std::filesystem::status(path, unknown);
+  if (std::filesystem::is_directory(status)) throw fail("it is a folder");
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) return fill(path);
+
+  const auto target = std::filesystem::exists(status) ? std::filesystem::canonical(path).string() : path;
+  const TemporaryFile temporary{target + ".part" + std::to_string(getpid())};
+  fill(temporary.path);
+  if (std::rename(temporary.path.c_str(), target.c_str()) != 0) throw fail(std::strerror(errno));
 }
 
 }  // namespace saetap::cli

@@ -268,6 +268,19 @@ class Report(StoreTest):
         self.fails(1, "there is no feature 8", "report", self.usual, "-o", "-", "--features", "0,8")
 
     def test_a_place_that_cannot_be_written_is_status_2(self) -> None:
+        # A rename would put a file in the place of a device or a link.
+        with tempfile.TemporaryDirectory() as folder:
+            pipe, link, real = Path(folder, "pipe"), Path(folder, "link"), Path(folder, "real.md")
+            os.mkfifo(pipe)
+            real.write_text("old", encoding="utf-8")
+            link.symlink_to(real)
+            reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE)
+            self.ok("report", self.usual, "-o", pipe)
+            self.assertEqual(reader.communicate()[0].decode(), self.ok("report", self.usual, "-o", "-"))
+            self.assertTrue(pipe.is_fifo())
+            self.ok("report", self.usual, "-o", link)
+            self.assertTrue(link.is_symlink())
+            self.assertIn("## Feature", real.read_text(encoding="utf-8"))
         self.fails(2, "it is a folder", "report", self.usual, "-o", self.folder)
         self.fails(2, "cannot be written: No such file", "report", self.usual, "-o", self.folder / "no/report.md")
         self.assertEqual([path for path in self.folder.rglob("*.part*")], [])
