@@ -13,10 +13,12 @@ PYTHON := .venv/bin/python
 SAETAP := $(BUILD)/bin/saetap
 # The short form that CI runs: make demo DEMO_TOKENS=20000
 DEMO_TOKENS ?=
-ifdef CMAKE_PREFIX_PATH
-PREFIX := -DCMAKE_PREFIX_PATH=$(CMAKE_PREFIX_PATH)
+# Only what is said on make's command line counts: other tools set the variable in the environment for ends of their own.
+ifeq ($(origin CMAKE_PREFIX_PATH),command line)
+PREFIX := "-DCMAKE_PREFIX_PATH=$(CMAKE_PREFIX_PATH)"
 BUILD_VENV :=
 else
+PREFIX := -UCMAKE_PREFIX_PATH
 BUILD_VENV := .venv/ready
 endif
 

@@ -29,6 +29,10 @@ void Discovery::start() {
       at::RecordFunctionCallback(observe).needsInputs(true).scopes({at::RecordScope::TORCHSCRIPT_FUNCTION}));
 }
 
+void Discovery::abandon() noexcept {
+  observing.store(nullptr, std::memory_order_release);
+}
+
 // A callback is only ever disabled: removing it while other threads run is not allowed (ATen/record_function.h).
 void Discovery::stop() {
   if (handle_ != at::INVALID_CALLBACK_HANDLE) at::disableCallback(handle_);

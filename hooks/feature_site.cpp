@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <string_view>
 #include <tuple>
 #include <unordered_set>
@@ -27,6 +28,8 @@ bool spread(Block* block, Values& reached) {
     for (Block* inner : node->blocks()) {
       if (hit) reached.insert(inner->inputs().begin(), inner->inputs().end());
       hit = spread(inner, reached) || hit;
+      hit = hit || std::any_of(inner->outputs().begin(), inner->outputs().end(),
+                               [&](Value* v) { return reached.count(v) != 0; });
     }
     if (!hit) continue;
     reached.insert(node->outputs().begin(), node->outputs().end());
@@ -54,7 +57,8 @@ void collect_products(Block* block, const c10::ivalue::Object& self, const Value
   }
 }
 
-// Follows the encoder's operand back through what people do to a row before encoding it.
+// Follows the encoder's operand back through what people do to a row before encoding it. Sums and products of two
+// values that both come from the input end the way: a residual stream is no row that was given to us.
 Value* rows_before(Value* value, const Values& from_input) {
   static const std::unordered_set<std::string_view> kRowTransforms = {"aten::sub",
                                                                       "aten::add",
@@ -77,8 +81,12 @@ Value* rows_before(Value* value, const Values& from_input) {
                                                                       "aten::_autocast_to_full_precision"};
   while (kRowTransforms.count(value->node()->kind().toQualString()) != 0) {
     const auto inputs = value->node()->inputs();
-    const auto next = std::find_if(inputs.begin(), inputs.end(), [&](Value* v) { return from_input.count(v) != 0; });
+    const auto comes_from_input = [&](Value* v) { return from_input.count(v) != 0; };
+    const auto next = std::find_if(inputs.begin(), inputs.end(), comes_from_input);
     if (next == inputs.end()) break;
+    const auto kind = value->node()->kind();
+    const bool mixes = kind == torch::jit::aten::add || kind == torch::jit::aten::mul;
+    if (mixes && std::count_if(inputs.begin(), inputs.end(), comes_from_input) > 1) break;
     value = *next;
   }
   return value;
@@ -94,11 +102,11 @@ std::string activation_between(Graph& graph, const Values& after_encoder, const 
     std::string_view operation;
     std::string_view name;
   };
-  static constexpr std::array kKinds = {Kind{"aten::topk", "TopK"},          Kind{"aten::gt", "JumpReLU"},
-                                        Kind{"aten::ge", "JumpReLU"},        Kind{"aten::heaviside", "JumpReLU"},
-                                        Kind{"aten::threshold", "JumpReLU"}, Kind{"aten::relu", "ReLU"},
-                                        Kind{"aten::relu_", "ReLU"},         Kind{"aten::clamp_min", "ReLU"},
-                                        Kind{"aten::clamp", "ReLU"},         Kind{"aten::maximum", "ReLU"}};
+  static constexpr std::array kKinds = {
+      Kind{"aten::topk", "TopK"},          Kind{"aten::gt", "JumpReLU"}, Kind{"aten::ge", "JumpReLU"},
+      Kind{"aten::heaviside", "JumpReLU"}, Kind{"aten::lt", "JumpReLU"}, Kind{"aten::le", "JumpReLU"},
+      Kind{"aten::threshold", "JumpReLU"}, Kind{"aten::relu", "ReLU"},   Kind{"aten::relu_", "ReLU"},
+      Kind{"aten::clamp_min", "ReLU"},     Kind{"aten::clamp", "ReLU"},  Kind{"aten::maximum", "ReLU"}};
   std::size_t best = kKinds.size();
   const auto visit = [&](auto& self, Block* block) -> void {
     for (Node* node : block->nodes()) {
@@ -124,9 +132,28 @@ bool is_last_product(const Values& after_decoder, const WeightProduct& decoder,
   });
 }
 
+// A parameter that is used three times or more has its gradient summed from as many terms, and a tap may change their
+// order, because it splits the part of the graph that TorchScript differentiates as a whole: the last bit could differ.
+// Two terms sum alike in either order. Returns the name of such a parameter, or "".
+std::string parameter_with_many_uses(Block* block, const c10::ivalue::Object& self,
+                                     std::map<std::string, std::size_t>& uses) {
+  for (Node* node : block->nodes()) {
+    for (Block* inner : node->blocks()) {
+      auto found = parameter_with_many_uses(inner, self, uses);
+      if (!found.empty()) return found;
+    }
+    if (node->kind() != torch::jit::prim::GetAttr || !node->output()->type()->isSubtypeOf(*c10::TensorType::get()))
+      continue;
+    const auto parameter = weight_operand(node->output(), self);
+    if (!parameter || !parameter->tensor.requires_grad()) continue;
+    if ((uses[parameter->path] += node->output()->uses().size()) >= 3) return parameter->path;
+  }
+  return "";
+}
+
 // Cheap questions first: a language model has hundreds of pairs, and nearly all fail the first.
-void judge(Graph& graph, FeatureSite& site, const Values& after_encoder, const Values& after_decoder,
-           const std::vector<WeightProduct>& products) {
+void judge(Graph& graph, const c10::ivalue::Object& self, FeatureSite& site, const Values& after_encoder,
+           const Values& after_decoder, const std::vector<WeightProduct>& products) {
   if (!is_graph_input(graph, site.rows)) {
     site.reason = "the encoder reads a value made inside a larger module";
     return;
@@ -139,10 +166,21 @@ void judge(Graph& graph, FeatureSite& site, const Values& after_encoder, const V
     site.reason = "the code is not wider than the input";
     return;
   }
+  site.worth_naming = true;
   site.activation = activation_between(graph, after_encoder, site.decoder);
-  site.certain = !site.activation.empty();
-  site.reason =
-      site.certain ? site.activation + ", certain" : "nothing between encoder and decoder makes the code sparse";
+  std::map<std::string, std::size_t> uses;
+  const auto shared = parameter_with_many_uses(graph.block(), self, uses);
+  if (site.activation.empty()) {
+    site.reason = "nothing seen between encoder and decoder makes the code sparse";
+  } else if (2 * site.decoder.out < site.encoder.in) {
+    site.reason = site.activation + ", but the output is much narrower than the input, as a classifier's";
+  } else if (!shared.empty()) {
+    site.reason = site.activation + ", but " + shared +
+                  " is used three times or more: a tap might change its gradient's last bit";
+  } else {
+    site.certain = true;
+    site.reason = site.activation + ", certain";
+  }
 }
 
 // Two pairs with different decoders that both look certain cannot be told apart: then neither is.
@@ -181,7 +219,7 @@ std::vector<FeatureSite> find_feature_sites(Graph& graph, const c10::ivalue::Obj
       site.decoder = decoder;
       site.features = decoder.activation();
       site.rows = rows_before(encoder.activation(), from_input);
-      judge(graph, site, after[e], after[d], products);
+      judge(graph, self, site, after[e], after[d], products);
       sites.push_back(std::move(site));
     }
   }

@@ -20,7 +20,8 @@ struct FeatureSite {
   torch::jit::Value* rows = nullptr;      // the rows given to the encoder, before centring, casts and the like
   std::string activation;  // "TopK", "ReLU", "JumpReLU"…: what makes the code sparse; empty if nothing seen
   bool certain = false;
-  std::string reason;  // why certain, or why not; one line for people
+  bool worth_naming = false;  // not certain, but near enough for a person to hear of it
+  std::string reason;         // why certain, or why not; one line for people
 
   [[nodiscard]] std::int64_t width() const { return decoder.in; }
 };

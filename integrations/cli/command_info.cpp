@@ -51,7 +51,7 @@ void print_run(const StoreReader& store) {
                    activation_text(run.sample_activation_threshold) + " up, " +
                    std::to_string(run.sample_context_size) + " tokens on each side, " +
                    (run.sample_collection_freq == 1 ? std::string("every step")
-                                                    : "every " + count_text(run.sample_collection_freq) + "th step"));
+                                                    : "one step in " + count_text(run.sample_collection_freq)));
   line("tokenizer", run.tokenizer.empty() ? "none: token ids are shown" : run.tokenizer);
 }
 

@@ -25,17 +25,32 @@ struct RecordRequest {
 };
 
 // Wrong configuration is found here, before hours of training are started.
-void check_config(const std::string& path) {
+Config checked_config(const std::string& path) {
   const Config config = load_config(path, /*collect_by_default=*/true);
   for (const std::string& warning : config.warnings) std::cerr << "saetap: " << visible(warning) << '\n';
   if (!config.save_activation_samples) {
     std::cerr << "saetap: save_activation_samples is false in " << path << ": nothing will be collected\n";
   }
-  if (config.tokenizer.empty()) return;
+  if (config.tokenizer.empty()) return config;
   try {
     (void)load_tokenizer(config.tokenizer);
   } catch (const UnsupportedTokenizer& later) {
     std::cerr << "saetap: " << later.what() << '\n';
+  }
+  return config;
+}
+
+// The folder is made only when there is something to save, so what is looked at is where it would be made.
+void check_output(const std::string& folder) {
+  std::filesystem::path existing = std::filesystem::absolute(folder);
+  std::error_code failed;
+  while (!std::filesystem::exists(existing, failed) && existing.has_relative_path()) existing = existing.parent_path();
+  if (!std::filesystem::is_directory(existing, failed)) {
+    throw Failure(Status::bad_input, folder + " cannot hold the store: " + existing.string() + " is no folder");
+  }
+  if (access(existing.c_str(), W_OK | X_OK) != 0) {
+    throw Failure(Status::bad_input,
+                  folder + " cannot hold the store: " + existing.string() + ": " + std::strerror(errno));
   }
 }
 
@@ -51,6 +66,7 @@ void prepare_environment(const RecordRequest& request, const std::vector<std::st
   set_variable("LD_PRELOAD", location.preload.native() + (preloaded && *preloaded ? std::string(":") + preloaded : ""));
   set_variable("SAETAP_PLUGIN", location.plugin.native());
   set_variable("SAETAP_RECORD", "1");
+  set_variable("SAETAP_PID", std::to_string(getpid()));
   set_variable("SAETAP_PROGRAM", shell_quoted(command));
   // Absolute, because the program may change its folder.
   if (!request.config.empty()) set_variable("SAETAP_CONFIG", std::filesystem::absolute(request.config));
@@ -71,7 +87,8 @@ void record(const RecordRequest& request, const std::vector<std::string>& comman
   if (command.empty()) {
     throw Failure(Status::bad_input, "record needs a command behind --, as in: saetap record -- ./trainer train.json");
   }
-  if (!request.config.empty()) check_config(request.config);
+  const Config config = request.config.empty() ? Config{} : checked_config(request.config);
+  check_output(request.output.empty() ? config.output_dir : request.output);
   prepare_environment(request, command);
   become(command);
 }

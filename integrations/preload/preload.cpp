@@ -17,8 +17,8 @@ namespace {
 using Main = int (*)(int, char**, char**);
 using StartMain = int (*)(Main, int, char**, void (*)(), void (*)(), void (*)(), void*);
 
-constexpr const char* kOurVariables[] = {"SAETAP_PLUGIN", "SAETAP_CONFIG", "SAETAP_RECORD", "SAETAP_OUTPUT_DIR",
-                                         "SAETAP_PROGRAM"};
+constexpr const char* kOurVariables[] = {"SAETAP_PLUGIN",     "SAETAP_CONFIG",  "SAETAP_RECORD",
+                                         "SAETAP_OUTPUT_DIR", "SAETAP_PROGRAM", "SAETAP_PID"};
 
 Main program_main = nullptr;
 
@@ -44,16 +44,25 @@ void leave_no_trace(const char* own_path) {
   }
 }
 
+// The process that `saetap record` became, as against its children. exec keeps the process id, so a program that was
+// started through env, nice, taskset or a script's `exec` is still the one meant.
+bool is_recorded_process() {
+  const char* id = std::getenv("SAETAP_PID");
+  return id == nullptr || std::atol(id) == static_cast<long>(getpid());
+}
+
 void load_plugin() {
-  Dl_info self{};
-  if (dladdr(reinterpret_cast<void*>(&load_plugin), &self) != 0 && self.dli_fname != nullptr)
-    leave_no_trace(self.dli_fname);
   const char* plugin = std::getenv("SAETAP_PLUGIN");
-  if (plugin == nullptr) return;
+  const bool recorded = plugin != nullptr && is_recorded_process();
   bool found = false;
   dl_iterate_phdr(is_libtorch, &found);
-  if (found && dlopen(plugin, RTLD_NOW | RTLD_LOCAL) == nullptr) {
+  if (recorded && !found) return;  // it may yet exec the trainer: the environment stays for that
+  if (recorded && dlopen(plugin, RTLD_NOW | RTLD_LOCAL) == nullptr) {
     std::fprintf(stderr, "saetap: not recording: %s\n", dlerror());
+  }
+  Dl_info self{};
+  if (dladdr(reinterpret_cast<void*>(&load_plugin), &self) != 0 && self.dli_fname != nullptr) {
+    leave_no_trace(self.dli_fname);
   }
   for (const char* name : kOurVariables) unsetenv(name);
 }

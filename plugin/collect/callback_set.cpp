@@ -5,14 +5,17 @@
 
 namespace saetap {
 
+// What a callback kept before it failed is still worth saving.
+constexpr bool kEvenIfOff = true;
+
 void CallbackSet::add(std::string name, std::shared_ptr<Callback> callback) {
   entries_.push_back({std::move(name), std::move(callback), true});
 }
 
 template <typename Call>
-void CallbackSet::each(const char* event, Call call) {
+void CallbackSet::each(const char* event, Call call, bool even_if_off) {
   for (auto& entry : entries_) {
-    if (!entry.on) continue;
+    if (!entry.on && !even_if_off) continue;
     try {
       call(*entry.callback);
     } catch (const std::exception& error) {
@@ -55,11 +58,13 @@ void CallbackSet::step(const StepEvent& event) {
 }
 
 void CallbackSet::checkpoint(const CheckpointEvent& event) {
-  each("on_checkpoint", [&](Callback& c) { c.on_checkpoint(event); });
+  each(
+      "on_checkpoint", [&](Callback& c) { c.on_checkpoint(event); }, kEvenIfOff);
 }
 
 void CallbackSet::finish() {
-  each("on_finish", [](Callback& c) { c.on_finish(); });
+  each(
+      "on_finish", [](Callback& c) { c.on_finish(); }, kEvenIfOff);
 }
 
 }  // namespace saetap

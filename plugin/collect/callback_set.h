@@ -33,7 +33,7 @@ class CallbackSet {
     bool on = true;
   };
   template <typename Call>
-  void each(const char* event, Call call);
+  void each(const char* event, Call call, bool even_if_off = false);
 
   std::function<void(const std::string&)> on_failure_;
   std::vector<Entry> entries_;

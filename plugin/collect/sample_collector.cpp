@@ -62,6 +62,7 @@ void SampleCollector::offer_candidates(Part& part, const Batch& batch) {
   dropped_.clear();
   for (const std::vector<Candidate>& candidates : batch.candidates) {
     for (const Candidate& candidate : candidates) {
+      if (candidate.activation < options_.sample_activation_threshold) continue;  // another callback asked for it
       const Sample sample = sample_of(candidate, batch.positions[candidate.row], batch.step);
       Sample dropped;
       const auto kept = part.samples.offer(candidate.feature, sample, &dropped, repeated_[candidate.row] != 0);

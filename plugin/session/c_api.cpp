@@ -28,6 +28,7 @@ int answer(Call call) noexcept {
     last_error() = error.what();
     return SAETAP_BAD_CONFIG;
   } catch (...) {
+    last_error() = "unknown error";
     return SAETAP_FAILED;
   }
 }
@@ -51,11 +52,16 @@ Config config_from_environment() {
   if (!set("SAETAP_CONFIG") && !set("SAETAP_RECORD")) return;
   try {
     const auto config = config_from_environment();
-    for (const auto& warning : config.warnings) saetap::log(LogLevel::warning, warning);
+    const bool told = set("SAETAP_RECORD");  // by `saetap record` already
+    for (const auto& warning : config.warnings) {
+      if (!told) saetap::log(LogLevel::warning, warning);
+    }
     std::string why;
     const auto status = saetap::start_process_session(config, why);
-    if (status != SAETAP_OK)
+    if (status == SAETAP_OFF && told) return;
+    if (status != SAETAP_OK) {
       saetap::log(status == SAETAP_OFF ? LogLevel::info : LogLevel::error, "not recording: " + why);
+    }
   } catch (const std::exception& error) {
     saetap::log(LogLevel::error, std::string("not recording: ") + error.what());
   }
@@ -74,7 +80,9 @@ int saetap_plugin_init(const char* config_json) {
       why = "config_json is null";
       return SAETAP_BAD_CONFIG;
     }
-    return saetap::start_process_session(saetap::parse_config(config_json), why);
+    const auto config = saetap::parse_config(config_json);
+    for (const auto& warning : config.warnings) saetap::log(LogLevel::warning, warning);
+    return saetap::start_process_session(config, why);
   });
 }
 

@@ -64,6 +64,16 @@ std::string site_summary(const Site& site, const SiteCounts& counts, const Sampl
          format("%.1f", 100.0 * facts.seconds_inside / std::max(facts.seconds_total, 1e-9)) + " %";
 }
 
+std::string tracing_warning(const SiteCounts& counts, std::int64_t buffer_rows) {
+  const auto share_resolved =
+      static_cast<double>(counts.rows_resolved) / std::max<double>(1, static_cast<double>(counts.rows_collected));
+  if (counts.rows_resolved == 0 || share_resolved >= 0.99) return "";
+  return "only " + format("%.1f", 100 * share_resolved) +
+         " % of the rows could be brought back to their token: the others count and are kept without one. "
+         "tokens.buffer_rows is " +
+         grouped(static_cast<std::uint64_t>(buffer_rows)) + "; it has to be at least what the trainer's buffer holds";
+}
+
 std::string saved_line(const std::string& store_path) {
   const std::filesystem::path path(store_path);
   std::error_code unreadable;
@@ -72,7 +82,7 @@ std::string saved_line(const std::string& store_path) {
   const auto near = std::filesystem::proximate(path, unreadable);
   const auto& shown = near.native().size() < path.native().size() ? near : path;
   return "wrote " + shown.string() + " (" + format("%.1f MB", static_cast<double>(bytes) / 1e6) +
-         ").  Next: saetap features " + shown.parent_path().string();
+         ").  Next: saetap features " + (shown.filename() == "samples.saetap" ? shown.parent_path() : shown).string();
 }
 
 std::string nothing_found(const SessionFacts& facts) {

@@ -41,6 +41,7 @@ void finish_at_exit() {
 // A forked child shares neither the store nor our threads with its parent: it forgets the session and records nothing.
 void forget_in_child() {
   hooks::set_tap_sink(nullptr);
+  hooks::Discovery::abandon();
   running.store(nullptr);
 }
 
@@ -106,6 +107,8 @@ saetap_status checkpoint_process_session(std::string& why) noexcept {
 
 saetap_status stop_process_session(std::string& why) noexcept {
   return guarded(why, [&] {
+    // Held to the end: a start meanwhile would have its hooks taken away by this stop.
+    const std::lock_guard lock(starting);
     auto* session = running.exchange(nullptr);
     if (session == nullptr) {
       why = "nothing is being recorded";

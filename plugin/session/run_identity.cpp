@@ -48,7 +48,7 @@ SequenceId unresolved_sequence() {
 }
 
 std::string samples_json_path(const std::string& store_path) {
-  return (std::filesystem::path(store_path).parent_path() / "samples.json").string();
+  return std::filesystem::path(store_path).replace_extension(".json").string();
 }
 
 SamplesJsonOptions samples_json_options(const Config& config) {

@@ -13,7 +13,7 @@ namespace saetap {
 [[nodiscard]] RunHeader run_header(const Config& config, const std::string& program);
 // The sequence that rows without a token belong to: names this process, so that merging runs or ranks drops nothing.
 [[nodiscard]] SequenceId unresolved_sequence();
-// samples.json beside the store.
+// The JSON beside the store: samples.saetap -> samples.json.
 [[nodiscard]] std::string samples_json_path(const std::string& store_path);
 [[nodiscard]] SamplesJsonOptions samples_json_options(const Config& config);
 

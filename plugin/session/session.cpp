@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "plugin/log.h"
 #include "plugin/session/run_identity.h"
@@ -14,6 +15,7 @@ namespace {
 
 // How long finish() waits for a call in flight on another thread.
 constexpr std::chrono::seconds kFinishPatience{10};
+constexpr std::chrono::seconds kFirstSave{15};
 
 CollectorOptions collector_options(const Config& config) {
   return {static_cast<std::uint32_t>(config.max_samples_per_feature),
@@ -86,7 +88,7 @@ bool Session::on_meeting(hooks::Meeting& meeting) {
   for (auto& [id, site] : sites_) site->release_decoder_of_dead_owner();
   if (!sites.empty() && sites.front().certain) return attach_site(meeting, sites.front());
   for (const auto& site : sites) {
-    if (site.activation.empty()) continue;  // deep inside a language model, or no sparse code: not worth a line
+    if (!site.worth_naming) continue;
     facts_.uncertain.push_back(site_line(meeting, site));
     log(LogLevel::info, "not hooked    " + facts_.uncertain.back());
   }
@@ -102,7 +104,7 @@ bool Session::attach_site(hooks::Meeting& meeting, const hooks::FeatureSite& fou
   tap.site.d_in = found.encoder.in;
   tap.site.d_out = found.decoder.out;
   tap.decoder_attribute = found.decoder.weight.attribute;
-  if (tap.decoder_attribute.empty()) tap.decoder_constant = found.decoder.weight.tensor;
+  if (tap.decoder_attribute.empty()) tap.decoder_constant.emplace(found.decoder.weight.tensor.getIntrusivePtr());
   tap.decoder_transposed = found.decoder.weight.transposed;
   hooks::insert_feature_tap(*meeting.graph, found, static_cast<int>(feature_taps_.size()));
   log(LogLevel::info, "attached  " + tap.site.description);
@@ -120,7 +122,7 @@ bool Session::attach_stream(hooks::Meeting& meeting) {
 }
 
 // A module that was reloaded, cloned into place of a dead one or moved to another autocast state goes on with its site;
-// another living instance beside it gets a site of its own, told apart by an ordinal.
+// another instance beside it or after it gets a site of its own, told apart by an ordinal.
 AttachedSite& Session::site_of(int tap_number, const c10::IValue& owner) {
   const auto& tap = feature_taps_[static_cast<std::size_t>(tap_number)];
   const auto base = tap.site.module_type + "." + tap.site.method + "." + std::to_string(tap.site.features);
@@ -133,7 +135,7 @@ AttachedSite& Session::site_of(int tap_number, const c10::IValue& owner) {
       continue;
     }
     if (site->belongs_to(owner)) return *site;
-    if (orphan == nullptr && site->orphaned()) orphan = site.get();
+    if (orphan == nullptr && site->orphaned() && site->continues_in(tap, owner)) orphan = site.get();
     ++ordinal;
   }
   if (orphan != nullptr) {
@@ -153,11 +155,13 @@ AttachedSite& Session::site_of(int tap_number, const c10::IValue& owner) {
 void Session::on_features(const hooks::FeatureEvent& event) noexcept {
   try {
     const Turn turn(*this);
-    if (!turn || feature_taps_[static_cast<std::size_t>(event.tap)].failed) return;
+    if (!turn) return;
+    auto& tap = feature_taps_[static_cast<std::size_t>(event.tap)];
     try {
+      if (tap.failed) return site_of(event.tap, event.owner).count(event);
       handle_features(event);
     } catch (const std::exception& error) {
-      auto& tap = feature_taps_[static_cast<std::size_t>(event.tap)];
+      if (tap.failed) return;
       tap.failed = true;
       log(LogLevel::error, "switched off  " + tap.site.description + ": " + error.what());
     }
@@ -171,7 +175,9 @@ void Session::handle_features(const hooks::FeatureEvent& event) {
   SiteContext context{config_, provenance_, callbacks_, unresolved_};
   site.handle(feature_taps_[static_cast<std::size_t>(event.tap)], event, context);
   say_stream(site);
-  if (Clock::now() - latest_save_ >= std::chrono::seconds(config_.checkpoint_seconds)) save(false);
+  // The first one comes early, so that a run that is broken off has something to show.
+  const auto interval = std::chrono::seconds(config_.checkpoint_seconds);
+  if (Clock::now() - latest_save_ >= (tried_to_save_ ? interval : std::min(interval, kFirstSave))) save(false);
 }
 
 void Session::on_stream(const hooks::StreamEvent& event) noexcept {
@@ -181,7 +187,9 @@ void Session::on_stream(const hooks::StreamEvent& event) noexcept {
     auto& tap = stream_taps_[static_cast<std::size_t>(event.tap)];
     if (tap.failed) return;
     try {
-      record_token_stream(tap.name, event, provenance_);
+      std::set<std::int64_t> widths;  // of rows that some site reads; all, while there is none
+      for (const auto& [id, site] : sites_) widths.insert(site->site().d_in);
+      record_token_stream(tap.name, event, widths, provenance_);
     } catch (const std::exception& error) {
       tap.failed = true;
       log(LogLevel::error, "switched off  tokens from " + tap.name + ": " + error.what());
@@ -208,7 +216,8 @@ bool Session::checkpoint() {
 
 bool Session::save(bool last) {
   latest_save_ = Clock::now();
-  save_failed_ = false;
+  tried_to_save_ = true;
+  saved_ = false;
   CheckpointEvent event;
   event.last = last;
   event.counts = [this](const Site& site) { return sites_.at(site.id)->counts(); };
@@ -216,24 +225,40 @@ bool Session::save(bool last) {
     return config_.save_decoder ? sites_.at(site.id)->decoder_directions() : HalfMatrix{};
   };
   callbacks_.checkpoint(event);
-  return !save_failed_;
+  return saved_;
 }
 
 bool Session::save_files(const SampleCollector& collector, const CheckpointEvent& event) {
   try {
     std::filesystem::create_directories(config_.output_dir);
     writer_.save(collector, event);
-    write_samples_json(StoreReader(writer_.path()), samples_json_path(writer_.path()), samples_json_options(config_));
-    return true;
   } catch (const std::exception& error) {
-    save_failed_ = true;
-    log(LogLevel::warning,
-        "not saved     " + std::string(error.what()) + "; kept in memory, tried again at the next checkpoint");
+    log(event.last ? LogLevel::error : LogLevel::warning,
+        "not saved     " + std::string(error.what()) +
+            (event.last ? "; what came after the latest checkpoint is lost"
+                        : "; kept in memory, tried again at the next checkpoint"));
     return false;
   }
+  if (!saved_before_ && !writer_.moved_aside().empty()) {
+    log(LogLevel::info, "an earlier run's store is now " + writer_.moved_aside());
+  }
+  saved_ = saved_before_ = true;
+  const auto json_path = samples_json_path(writer_.path());
+  try {
+    write_samples_json(StoreReader(writer_.path()), json_path, samples_json_options(config_));
+  } catch (const std::exception& error) {
+    log(LogLevel::warning, "not written   " + json_path + ": " + error.what() + "; the store is whole");
+  }
+  return true;
 }
 
 void Session::finish() {
+  if (inside_.load() == std::this_thread::get_id()) {
+    // exit() from a signal handler that interrupted a tap: this thread holds the lock, and what it was doing is half
+    // done.
+    log(LogLevel::error, "not finished: the program ended inside a call; the latest checkpoint stands");
+    return;
+  }
   std::unique_lock lock(mutex_, kFinishPatience);
   if (!lock.owns_lock()) {
     log(LogLevel::error, "not finished: a call is still in flight; the latest checkpoint stands");
@@ -245,6 +270,8 @@ void Session::finish() {
     const bool saved = save(true);
     for (const auto& [id, site] : sites_) {
       log(LogLevel::info, site_summary(site->site(), site->counts(), *collector_, facts_));
+      const auto warning = tracing_warning(site->counts(), config_.tokens.buffer_rows);
+      if (!warning.empty()) log(LogLevel::warning, warning);
     }
     if (saved) log(LogLevel::info, saved_line(writer_.path()));
   } else {

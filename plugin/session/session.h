@@ -62,7 +62,6 @@ class Session : public hooks::TapSink {
   void say_stream(const AttachedSite& site);
   bool save(bool last);
   bool save_files(const SampleCollector& collector, const CheckpointEvent& event);
-  void say_summary();
 
   Config config_;
   StoreWriter writer_;
@@ -85,7 +84,9 @@ class Session : public hooks::TapSink {
   SessionFacts facts_;
   Clock::time_point first_tap_{};
   Clock::time_point latest_save_{};
-  bool save_failed_ = false;
+  bool saved_ = false;          // by the latest save()
+  bool saved_before_ = false;   // at least once
+  bool tried_to_save_ = false;  // at least once
 };
 
 }  // namespace saetap

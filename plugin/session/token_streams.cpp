@@ -83,7 +83,8 @@ Value* token_input(hooks::Meeting& meeting) {
   return embedded_input(*meeting.graph, meeting.graph->block());
 }
 
-void record_token_stream(const std::string& model, const hooks::StreamEvent& event, Provenance& provenance) {
+void record_token_stream(const std::string& model, const hooks::StreamEvent& event,
+                         const std::set<std::int64_t>& widths, Provenance& provenance) {
   const auto& tokens = event.tokens;
   if (!tokens.defined() || tokens.dim() != 2 || tokens.numel() == 0 || !at::isIntegralType(tokens.scalar_type(), false))
     return;
@@ -94,6 +95,7 @@ void record_token_stream(const std::string& model, const hooks::StreamEvent& eve
   for (std::size_t output = 0; output < returned.size(); ++output) {
     const auto& rows = returned[output];
     if (!has_a_row_per_token(rows, tokens.size(0), tokens.size(1))) continue;
+    if (!widths.empty() && widths.count(rows.size(-1)) == 0) continue;  // logits, for one
     if (ids.empty()) ids = token_ids(tokens);
     const auto fingerprints = row_fingerprints(rows);
     const auto row_bytes = static_cast<std::size_t>(rows.size(-1)) * rows.element_size();

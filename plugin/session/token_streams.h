@@ -1,6 +1,8 @@
 // Language models: which input holds their tokens, and remembering what they return.
 #pragma once
 
+#include <cstdint>
+#include <set>
 #include <string>
 
 #include "hooks/discover.h"
@@ -16,6 +18,8 @@ namespace saetap {
 
 // Remembers every floating tensor [batch, length, d] or [batch · length, d] that the model returned, alone or in
 // tuples, lists and dicts, each as a stream of its own. Throws for token ids that are none.
-void record_token_stream(const std::string& model, const hooks::StreamEvent& event, Provenance& provenance);
+// `widths`: only outputs of these widths d are remembered; empty: of any.
+void record_token_stream(const std::string& model, const hooks::StreamEvent& event,
+                         const std::set<std::int64_t>& widths, Provenance& provenance);
 
 }  // namespace saetap

@@ -67,16 +67,19 @@ std::optional<StoreStamp> read_stamp(const std::string& path) {
     }
     return stamp;
   } catch (const SqliteError& error) {
-    if ((error.code() & 0xFF) == SQLITE_BUSY) throw;  // somebody reads it: no reason to take it for a stranger's
-    return std::nullopt;
+    // No store, or a damaged one. Anything else (it is busy, out of memory, a disk that does not answer) may pass, and
+    // is no reason to take the file for a stranger's.
+    const int code = error.code() & 0xFF;
+    if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT || code == SQLITE_ERROR) return std::nullopt;
+    throw;
   } catch (const std::filesystem::filesystem_error&) {
     return std::nullopt;
   }
 }
 
-void move_aside(const std::string& path, const std::optional<StoreStamp>& stamp) {
+std::string move_aside(const std::string& path, const std::optional<StoreStamp>& stamp) {
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0 || status.st_size == 0) return;
+  if (::stat(path.c_str(), &status) != 0 || status.st_size == 0) return "";
   std::string time = stamp ? name_from(stamp->saved) : "";
   if (time.empty()) time = name_from(utc_text(status.st_mtime));
   const std::string journal = path + "-journal";
@@ -90,6 +93,11 @@ void move_aside(const std::string& path, const std::optional<StoreStamp>& stamp)
     } else if (std::filesystem::exists(journal)) {
       std::filesystem::rename(journal, aside.string() + "-journal");
     }
+    const auto json = std::filesystem::path(path).replace_extension(".json");
+    if (std::filesystem::exists(json)) {
+      std::filesystem::rename(json, std::filesystem::path(aside).replace_extension(".json"));
+    }
+    return aside.string();
   } catch (const std::filesystem::filesystem_error& error) {
     throw StoreError(path + ": holds another run and cannot be moved aside (" + error.code().message() + ")");
   }

@@ -20,8 +20,9 @@ struct StoreStamp {
 // last checkpoint.
 [[nodiscard]] std::optional<StoreStamp> read_stamp(const std::string& path);
 
-// Renames `path`, if it is there and not empty, to a name that tells when it was saved. Throws StoreError.
-void move_aside(const std::string& path, const std::optional<StoreStamp>& stamp);
+// Renames `path`, if it is there and not empty, and the .json beside it to a name that tells when it was saved. Returns
+// the new name; "" if there was nothing to rename. Throws StoreError.
+std::string move_aside(const std::string& path, const std::optional<StoreStamp>& stamp);
 
 // Makes the folder, and in it an empty file that only its owner can read: it will hold text trained on. Throws
 // StoreError.

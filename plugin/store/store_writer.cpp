@@ -1,6 +1,7 @@
 #include "plugin/store/store_writer.h"
 
 #include <cstdio>
+#include <filesystem>
 #include <optional>
 
 #include "plugin/store/checkpoint_transaction.h"
@@ -21,10 +22,17 @@ std::string format_float(float value) {
 StoreWriter::StoreWriter(std::string path, RunHeader header) : path_(std::move(path)), header_(std::move(header)) {}
 
 void StoreWriter::save(const SampleCollector& collector, const CheckpointEvent& event) {
-  const std::optional<StoreStamp> found = read_stamp(path_);
+  std::optional<StoreStamp> found = read_stamp(path_);
+  if (found && checkpoints_ > 0 && found->run_id != header_.run_id) {
+    // Another living run has taken the name. Moving its file aside would have both do so at every checkpoint.
+    const std::filesystem::path taken(path_);
+    path_ =
+        (taken.parent_path() / (taken.stem().string() + "-" + header_.run_id + taken.extension().string())).string();
+    found = read_stamp(path_);
+  }
   const bool ours = found && checkpoints_ > 0 && found->run_id == header_.run_id && found->checkpoint == checkpoints_;
   if (!ours) {
-    move_aside(path_, found);
+    moved_aside_ = move_aside(path_, found);
     create_empty(path_);
   }
   Database database(path_, Database::Mode::read_write);

@@ -21,8 +21,8 @@ struct RunHeader {
 
 // Writes checkpoints of one run into one file. If the file already holds another run, that file is moved aside first
 // (samples.saetap -> samples-<time it was saved>.saetap): nothing is lost. The file is opened for each checkpoint and
-// closed again, so that nothing is held across fork or a removed folder; if it is gone or not as left, everything is
-// written anew.
+// closed again, so that nothing is held across fork or a removed folder; if it is gone or not as left, everything in
+// memory is written anew. If another living run has taken the name, this one goes on as samples-<run id>.saetap.
 class StoreWriter {
  public:
   StoreWriter(std::string path, RunHeader header);
@@ -30,12 +30,16 @@ class StoreWriter {
   // Throws StoreError. The file then still holds the previous checkpoint.
   void save(const SampleCollector& collector, const CheckpointEvent& event);
 
+  // Where the latest checkpoint is.
   [[nodiscard]] const std::string& path() const { return path_; }
+  // Where another run's store went that had our name; "" if there was none.
+  [[nodiscard]] const std::string& moved_aside() const { return moved_aside_; }
 
  private:
   void write_meta(Database& database, const SampleCollector& collector, bool finished) const;
 
   std::string path_;
+  std::string moved_aside_;
   RunHeader header_;
   std::uint64_t checkpoints_ = 0;  // written so far by this writer
 };

@@ -70,15 +70,10 @@ void Provenance::record(const std::string& stream, std::span<const std::int32_t>
                         RowFingerprints rows) {
   if (length <= 0 || rows.values.size() != tokens.size() || tokens.size() % static_cast<std::size_t>(length) != 0)
     return;
-  auto& into = streams_[stream];
-  if (into == nullptr || into->row_bytes != rows.row_bytes) {
+  auto& into = streams_[{stream, rows.row_bytes}];
+  if (into == nullptr) {
     auto forget = [this](RowOrigin origin) { sequences_.drop_row(origin.slot); };
-    // A stream whose width changes is another stream: its old rows can never be asked for again.
-    for (auto& [id, reader] : readers_) {
-      if (reader.stream == into.get()) reader.stream = nullptr;
-    }
-    if (into != nullptr) into->index.forget_all();
-    into = std::make_unique<Stream>(Stream{stream, rows.row_bytes, RowIndex(buffer_rows_, forget)});
+    into = std::make_unique<Stream>(Stream{stream, RowIndex(buffer_rows_, forget)});
   }
   const auto step = static_cast<std::size_t>(length);
   for (std::size_t at = 0; at < tokens.size(); at += step) {
@@ -93,8 +88,8 @@ Provenance::Stream* Provenance::likeliest_stream(const RowFingerprints& rows) {
   Stream* best = nullptr;
   std::size_t best_hits = 0;
   const auto stride = std::max<std::size_t>(1, rows.values.size() / kProbedRows);
-  for (auto& [name, stream] : streams_) {
-    if (stream->row_bytes != rows.row_bytes) continue;
+  for (auto& [key, stream] : streams_) {
+    if (key.second != rows.row_bytes) continue;
     std::size_t hits = 0;
     for (std::size_t row = 0; row < rows.values.size(); row += stride) hits += stream->index.contains(rows.values[row]);
     if (hits > best_hits) std::tie(best, best_hits) = std::pair(stream.get(), hits);

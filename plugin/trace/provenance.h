@@ -79,7 +79,6 @@ class Provenance {
  private:
   struct Stream {
     std::string name;
-    std::size_t row_bytes = 0;
     RowIndex index;
   };
   struct Reader {
@@ -93,7 +92,8 @@ class Provenance {
   IgnoreRule ignore_;
   std::size_t buffer_rows_;
   SequenceMemory sequences_;
-  std::map<std::string, std::unique_ptr<Stream>> streams_;
+  // By name and size of a row: one output may come in several widths or formats (autocast on and off).
+  std::map<std::pair<std::string, std::size_t>, std::unique_ptr<Stream>> streams_;
   std::map<int, Reader> readers_;
 };
 

@@ -80,10 +80,6 @@ void RowIndex::forget_oldest() {
   --count_;
 }
 
-void RowIndex::forget_all() {
-  while (count_ > 0) forget_oldest();
-}
-
 // Removes a chain and moves later ones up, so that look-ups never meet a hole (backward shift deletion).
 void RowIndex::erase_chain(std::uint32_t place) {
   const auto mask = chains_.size() - 1;

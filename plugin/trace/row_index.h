@@ -20,7 +20,7 @@ inline constexpr std::int32_t kExcludedPosition = -1;
 
 // A ring of (fingerprint, origin), the oldest forgotten first. Rows with equal bits (shared prefixes, repeated
 // sequences, embedding layers) are handed out in turn, in the order they were recorded, so that the multiset is right.
-// Grows up to its capacity; at most 56 bytes a row. Not thread-safe.
+// Grows up to its capacity; 48 to 72 bytes a row. Not thread-safe.
 class RowIndex {
  public:
   // `forget` is told of each origin that leaves the ring.
@@ -31,7 +31,6 @@ class RowIndex {
   std::optional<RowOrigin> take(std::uint64_t fingerprint);
   [[nodiscard]] bool contains(std::uint64_t fingerprint) const { return find(fingerprint) != kNone; }
 
-  void forget_all();
   [[nodiscard]] std::size_t size() const { return count_; }
 
  private:

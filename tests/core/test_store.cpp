@@ -243,6 +243,32 @@ TEST_CASE("another run's file is moved aside whole") {
   CHECK(first.samples(0, 0, Scope::recent).at(0).activation == 1);
 }
 
+TEST_CASE("two living runs in one folder go on in a file each; what lies beside a store goes with it") {
+  TemporaryFolder folder;
+  const std::string path = folder.file("samples.saetap");
+  Pipeline first(1), second(1);
+  first.header.run_id = "first";
+  second.header.run_id = "second";
+  first.writer = std::make_unique<StoreWriter>(path, first.header);
+  second.writer = std::make_unique<StoreWriter>(path, second.header);
+  for (std::uint64_t step = 0; step < 5; ++step) {
+    train(first, step, 1.0f);
+    first.checkpoint();
+    if (step == 0) write_bytes(folder.file("samples.json"), "{}");
+    train(second, step, 2.0f);
+    second.checkpoint();
+  }
+  // The first one's store of step 0 was moved aside once, with its JSON; after that neither disturbs the other.
+  CHECK(files_in(folder.path()).size() == 4);
+  CHECK(first.writer->path() == folder.file("samples-first.saetap"));
+  CHECK(second.writer->path() == path);
+  CHECK_FALSE(std::filesystem::exists(folder.file("samples.json")));
+  CHECK(std::filesystem::exists(std::filesystem::path(second.writer->moved_aside()).replace_extension(".json")));
+  CHECK(StoreReader(first.writer->path()).samples(0, 0, Scope::recent).at(0).activation == 1);
+  CHECK(StoreReader(first.writer->path()).sites().at(0).recent.last_step == 4);
+  CHECK(StoreReader(path).samples(0, 0, Scope::recent).at(0).activation == 2);
+}
+
 TEST_CASE("a file that is no store is moved aside, too") {
   Pipeline pipeline(1);
   const std::string path = pipeline.folder.file("samples.saetap");

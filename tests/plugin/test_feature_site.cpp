@@ -99,6 +99,18 @@ def forward(self, x):
 )",
                                          8, 32)));
   CHECK(finds_nothing_certain(sae_module("Identity", "def forward(self, x):\n    return x\n", 8, 32)));
+  // A residual stream is no row that was given to us.
+  CHECK(finds_nothing_certain(sae_module("ResidualReluLayer", R"(
+def forward(self, x):
+    mixed = x + torch.softmax(torch.matmul(x, x.t()), -1).mm(x)
+    return mixed + torch.matmul(torch.relu(torch.matmul(mixed, self.W_enc)), self.W_dec)
+)",
+                                         8, 32)));
+  CHECK(finds_nothing_certain(sae_module("TwoLayerClassifier", R"(
+def forward(self, x):
+    return torch.matmul(torch.relu(torch.matmul(x, self.W_enc)), self.W_dec)
+)",
+                                         32, 64, 4)));
   // The same block behind attention-like mixing: its input is made inside the model.
   CHECK(finds_nothing_certain(sae_module("ReluLayer", R"(
 def forward(self, x):
@@ -106,4 +118,35 @@ def forward(self, x):
     return torch.matmul(torch.relu(torch.matmul(mixed, self.W_enc)), self.W_dec)
 )",
                                          8, 32)));
+}
+
+TEST_CASE("a decoder at the end of a branch is found") {
+  check_certain(sae_module("BranchSAE", R"(
+def forward(self, x, scale: float = 1.0):
+    features = torch.relu(torch.matmul(x, self.W_enc))
+    if scale > 0.5:
+        reconstruction = torch.matmul(features, self.W_dec)
+    else:
+        reconstruction = x
+    return reconstruction
+)",
+                           8, 32),
+                "ReLU", "W_dec");
+}
+
+TEST_CASE(
+    "a parameter used three times keeps a module untapped, with the reason: its gradient's last bit might change") {
+  auto module = sae_module("GatedSAE", R"(
+def forward(self, x):
+    gate = torch.relu(torch.matmul(x - self.b_dec, self.W_enc) + self.b_enc)
+    auxiliary = torch.matmul(gate, self.W_dec) + self.b_dec
+    return torch.matmul(gate, self.W_dec) + self.b_dec, auxiliary
+)",
+                           8, 32);
+  std::shared_ptr<torch::jit::Graph> graph;
+  const auto sites = sites_of(module, graph);
+  REQUIRE_FALSE(sites.empty());
+  CHECK_FALSE(sites.front().certain);
+  CHECK(sites.front().worth_naming);
+  CHECK(sites.front().reason.find("b_dec is used three times") != std::string::npos);
 }

@@ -124,9 +124,11 @@ class Trainers(InFolder):
         process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         store = self.folder / "activation_samples/samples.saetap"
         deadline = time.time() + 120
-        while not store.exists() and time.time() < deadline:
-            time.sleep(0.2)
-        time.sleep(1.5)
+        while time.time() < deadline:
+            time.sleep(0.5)
+            if store.exists() and store.stat().st_size > 0 and "tokens_collected" in run(
+                    [SAETAP, "info", "--json", store], self.folder).stdout:
+                break
         process.send_signal(signal.SIGKILL)
         process.communicate()
         self.assertEqual(process.returncode, -signal.SIGKILL)
@@ -165,7 +167,7 @@ class Trainers(InFolder):
 
 class OtherPrograms(InFolder):
     def test_a_program_without_libtorch_is_left_as_it_is(self):
-        for command in (["ls", "/"], [sys.executable, "-c", ""], ["sh", "-c", "echo $LD_PRELOAD$SAETAP_PLUGIN; exit 3"]):
+        for command in (["ls", "/"], [sys.executable, "-c", ""], ["sh", "-c", "sh -c 'echo $LD_PRELOAD$SAETAP_PLUGIN'; exit 3"]):
             plain, recorded = run(command, self.folder), run([SAETAP, "record", "--", *command], self.folder)
             self.assertEqual((plain.returncode, plain.stdout, plain.stderr),
                              (recorded.returncode, recorded.stdout, recorded.stderr))
@@ -179,6 +181,9 @@ class OtherPrograms(InFolder):
             self.assertEqual((plain.returncode, recorded.returncode), (status, status))
             self.assertEqual(plain.stdout, recorded.stdout)
             self.assertIn("saetap: nothing recorded: " + reason, recorded.stderr)
+            # Started through another program that becomes it.
+            wrapped = run([SAETAP, "record", "--", "env", "A=1", "nice", BIN / "no_sae", argument], self.folder)
+            self.assertEqual((wrapped.returncode, wrapped.stderr), (status, recorded.stderr))
         self.assertFalse((self.folder / "activation_samples").exists())
 
 
