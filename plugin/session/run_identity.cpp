@@ -1,7 +1,6 @@
 #include "plugin/session/run_identity.h"
 
 #include <cstdio>
-#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <random>
@@ -9,6 +8,7 @@
 #include "integrations/tokenizers/tokenizer.h"
 #include "plugin/log.h"
 #include "plugin/session/libtorch_version.h"
+#include "plugin/store/store_files.h"
 
 namespace saetap {
 
@@ -17,15 +17,6 @@ namespace {
 std::uint64_t random_word() {
   std::random_device device;
   return (static_cast<std::uint64_t>(device()) << 32) | device();
-}
-
-std::string utc_now() {
-  const auto now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
 }
 
 }  // namespace

@@ -125,26 +125,26 @@ bool Session::attach_stream(hooks::Meeting& meeting) {
 // another instance beside it or after it gets a site of its own, told apart by an ordinal.
 AttachedSite& Session::site_of(int tap_number, const c10::IValue& owner) {
   const auto& tap = feature_taps_[static_cast<std::size_t>(tap_number)];
-  const auto base = tap.site.module_type + "." + tap.site.method + "." + std::to_string(tap.site.features);
-  int ordinal = 0;
-  AttachedSite* orphan = nullptr;
+  std::vector<AttachedSite*> of_same_shape;
   for (auto& [id, site] : sites_) {
     const auto& known = site->site();
     if (known.module_type != tap.site.module_type || known.method != tap.site.method ||
         known.features != tap.site.features || known.d_in != tap.site.d_in || known.d_out != tap.site.d_out) {
       continue;
     }
-    if (site->belongs_to(owner)) return *site;
-    if (orphan == nullptr && site->orphaned() && site->continues_in(tap, owner)) orphan = site.get();
-    ++ordinal;
+    if (site->belongs_to(owner)) return *site;  // nearly every call
+    of_same_shape.push_back(site.get());
   }
-  if (orphan != nullptr) {
-    orphan->adopt(owner);
-    return *orphan;
+  // Decoders are compared only for a module that is new here: it takes time, and a dead site stays in the list.
+  for (auto* site : of_same_shape) {
+    if (!site->orphaned() || !site->continues_in(tap, owner)) continue;
+    site->adopt(owner);
+    return *site;
   }
   Site site = tap.site;
   site.id = static_cast<int>(sites_.size());
-  site.name = base + (ordinal > 0 ? "#" + std::to_string(ordinal) : "");
+  site.name = tap.site.module_type + "." + tap.site.method + "." + std::to_string(tap.site.features) +
+              (of_same_shape.empty() ? "" : "#" + std::to_string(of_same_shape.size()));
   auto& attached = *sites_.emplace(site.id, std::make_unique<AttachedSite>(std::move(site), owner)).first->second;
   callbacks_.attach(attached.site());
   return attached;

@@ -1,89 +1,15 @@
 // The whole way inside one process: a language model's rows, shuffled, through an SAE, brought back to their tokens.
 #include <doctest/doctest.h>
 
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <atomic>
-#include <filesystem>
 #include <map>
-#include <thread>
 
-#include "plugin/log.h"
-#include "plugin/session/process.h"
-#include "plugin/session/session.h"
 #include "plugin/store/store_reader.h"
-#include "tests/plugin/script_modules.h"
+#include "tests/plugin/session_witness.h"
 
 using namespace saetap;
 using namespace saetap::testing;
 
 namespace {
-
-constexpr int64_t kWidth = 16;
-constexpr int64_t kFeatures = 48;
-constexpr int64_t kVocabulary = 50;
-
-// A folder of its own for each test, gone afterwards.
-class Folder {
- public:
-  Folder() {
-    char name[] = "/tmp/saetap-test-XXXXXX";
-    path_ = mkdtemp(name);
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  [[nodiscard]] std::string path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-Config config_for(const Folder& folder) {
-  Config config;
-  config.save_activation_samples = true;
-  config.output_dir = folder.path();
-  config.sample_activation_threshold = 0.01;
-  set_log_level(LogLevel::error);
-  return config;
-}
-
-// Copies what on_batch shows, since its views end with the call.
-struct SeenBatch {
-  std::uint64_t step;
-  Phase phase;
-  std::int64_t eligible;
-  std::vector<TokenPosition> positions;
-  std::vector<Candidate> candidates;
-  std::vector<FeatureSums> sums;
-};
-
-class Witness : public Callback {
- public:
-  void on_attach(const Site& site) override {
-    attached.push_back(site.name);
-    bars_.assign(static_cast<std::size_t>(site.features), 0.5f);
-  }
-  std::span<const float> bars(const Site&, std::uint64_t) override { return bars_; }
-  void on_batch(const Batch& batch) override {
-    SeenBatch seen{batch.step, batch.phase, batch.eligible, {batch.positions.begin(), batch.positions.end()}, {}, {}};
-    for (const auto& chunk : batch.candidates)
-      seen.candidates.insert(seen.candidates.end(), chunk.begin(), chunk.end());
-    seen.sums.assign(batch.sums.begin(), batch.sums.end());
-    batches.push_back(std::move(seen));
-  }
-  void on_step(const StepEvent& event) override { steps.emplace_back(event.step, event.collected); }
-  void on_checkpoint(const CheckpointEvent& event) override { checkpoints.push_back(event.last); }
-  void on_finish() override { ++finished; }
-
-  std::vector<std::string> attached;
-  std::vector<SeenBatch> batches;
-  std::vector<std::pair<std::uint64_t, bool>> steps;
-  std::vector<bool> checkpoints;
-  int finished = 0;
-
- private:
-  std::vector<float> bars_;
-};
 
 class Failing : public Callback {
  public:
@@ -308,106 +234,4 @@ TEST_CASE("what is saved holds the strongest activations, the statistics and the
   const auto expected = sae.attr("W_dec").toTensor().detach().to(at::kHalf).to(at::kFloat).contiguous();
   REQUIRE(directions.size() == static_cast<std::size_t>(expected.numel()));
   CHECK(std::equal(directions.begin(), directions.end(), expected.const_data_ptr<float>()));
-}
-
-TEST_CASE(
-    "instances of one class are sites of their own; only the same decoder come back goes on with a dead one's site") {
-  const Folder folder;
-  auto* session = new Session(config_for(folder), "test");
-  session->start();
-  {
-    auto first = sae_module("ReluSAE", kReluSource, kWidth, kFeatures);
-    auto second = first.deepcopy();  // shares type and functions
-    run(first, at::randn({4, kWidth}), 0);
-    run(second, at::randn({4, kWidth}), 0);
-    run(first, at::randn({4, kWidth}), 0);
-  }
-  auto reloaded = sae_module("ReluSAE", kReluSource, kWidth, kFeatures);
-  run(reloaded, at::randn({4, kWidth}), 0);
-  auto other = sae_module("ReluSAE", kReluSource, kWidth, kFeatures);
-  other.attr("W_dec").toTensor().detach().normal_();
-  run(other, at::randn({4, kWidth}), 0);
-  const auto sites = session->sites();
-  session->finish();
-  REQUIRE(sites.size() == 3);
-  CHECK(sites[0].first.name == "ReluSAE.forward.48");
-  CHECK(sites[1].first.name == "ReluSAE.forward.48#1");
-  CHECK(sites[2].first.name == "ReluSAE.forward.48#2");
-  CHECK(sites[0].second.calls == 3);  // two of the first, one of the reloaded
-  CHECK(sites[1].second.calls == 1);
-  CHECK(sites[2].second.calls == 1);
-}
-
-TEST_CASE("frozen modules that come and go leave nothing of their weights behind") {
-  const Folder folder;
-  auto* session = new Session(config_for(folder), "test");
-  session->start();
-  std::vector<c10::weak_intrusive_ptr<c10::StorageImpl>> weights;
-  for (int turn = 0; turn < 10; ++turn) {
-    auto module = sae_module("ReluSAE", kReluSource, kWidth, kFeatures);
-    module.register_attribute("training", c10::BoolType::get(), false);
-    auto frozen = torch::jit::freeze(module);
-    auto graph = torch::jit::toGraphFunction(frozen.get_method("forward").function()).optimized_graph()->copy();
-    const auto sites = hooks::find_feature_sites(*graph, *frozen._ivalue());
-    weights.emplace_back(sites.at(0).decoder.weight.tensor.storage().getWeakStorageImpl());
-    run(frozen, at::randn({4, kWidth}), 0);
-  }
-  CHECK(std::count_if(weights.begin(), weights.end(), [](const auto& weak) { return !weak.expired(); }) <= 1);
-  CHECK(session->sites().size() == 1);  // the same decoder each time
-  session->finish();
-}
-
-TEST_CASE("a decoder that is no matrix any more, or another callback's lower bar, does no harm") {
-  const Folder folder;
-  auto config = config_for(folder);
-  config.sample_activation_threshold = 1.0;
-  auto* session = new Session(config, "test");
-  session->add_callback("witness", std::make_shared<Witness>());  // asks for 0.5 upwards
-  session->start();
-  auto sae = sae_module("ReluSAE", kReluSource, kWidth, kFeatures);
-  const auto features = run(sae, at::randn({200, kWidth}), 1).detach();
-  sae.setattr("W_dec", at::zeros({3, 2}));
-  CHECK(session->checkpoint());
-  session->finish();
-  const StoreReader store(folder.path());
-  for (int64_t f = 0; f < kFeatures; ++f) {
-    const auto samples = store.samples(0, static_cast<std::uint32_t>(f), Scope::recent);
-    CHECK(samples.size() ==
-          static_cast<std::size_t>(std::min<int64_t>(100, features.select(1, f).ge(1.0).sum().item<int64_t>())));
-  }
-}
-
-TEST_CASE("a forked child records nothing, says nothing and does not hang") {
-  const Folder folder;
-  auto config = config_for(folder);
-  config.save_activation_samples = true;
-  std::string why;
-  REQUIRE(start_process_session(config, why) == SAETAP_OK);
-  auto sae = sae_module("ReluSAE", kReluSource, kWidth, kFeatures);
-  std::atomic<bool> stop{false};
-  const at::NoGradGuard no_grad;
-  // A thread of the parent is inside a tap nearly all the time, so locks are held when the process forks.
-  std::thread busy([&] {
-    const at::NoGradGuard no_grad_here;
-    const auto rows = at::randn({512, kWidth});
-    while (!stop) sae.forward({rows});
-  });
-  for (int fork_number = 0; fork_number < 10; ++fork_number) {
-    const auto child = fork();
-    if (child == 0) {
-      alarm(20);  // a child that hangs dies by the signal
-      at::set_num_threads(1);
-      auto own = sae_module("ChildSAE", kReluSource, kWidth, kFeatures);
-      own.forward({at::ones({2, kWidth})});
-      _exit(0);
-    }
-    int status = -1;
-    waitpid(child, &status, 0);
-    CHECK(WIFEXITED(status));
-  }
-  stop = true;
-  busy.join();
-  REQUIRE(stop_process_session(why) == SAETAP_OK);
-  const StoreReader store(folder.path());
-  CHECK(store.sites().size() == 1);
 }
