@@ -1,11 +1,11 @@
 #include "hooks/feature_site.h"
 
+#include <torch/csrc/jit/passes/lower_tuples.h>
+
 #include <algorithm>
-#include <array>
 #include <map>
-#include <string_view>
-#include <tuple>
-#include <unordered_set>
+
+#include "hooks/site_candidate.h"
 
 namespace saetap::hooks {
 
@@ -16,214 +16,180 @@ using torch::jit::Value;
 
 namespace {
 
-using Values = std::unordered_set<const Value*>;
-
-// Adds every value computed from `reached` within `block`. A node with blocks of its own counts as one whole: its
-// outputs are reached if anything inside is. One pass is enough, for nodes stand in the order of their data.
-bool spread(Block* block, Values& reached) {
-  bool any = false;
+void collect_products(Block* block, GraphView& view) {
   for (Node* node : block->nodes()) {
-    bool hit =
-        std::any_of(node->inputs().begin(), node->inputs().end(), [&](Value* v) { return reached.count(v) != 0; });
-    for (Block* inner : node->blocks()) {
-      if (hit) reached.insert(inner->inputs().begin(), inner->inputs().end());
-      hit = spread(inner, reached) || hit;
-      hit = hit || std::any_of(inner->outputs().begin(), inner->outputs().end(),
-                               [&](Value* v) { return reached.count(v) != 0; });
+    for (Block* inner : node->blocks()) collect_products(inner, view);
+    auto product = weight_product(node, view.scope);
+    if (!product || view.from_input.count(product->activation) == 0) continue;
+    view.product_nodes.insert(node);
+    view.products.push_back(std::move(*product));
+  }
+}
+
+// Of a decoder that reads a part of the features with a part of its weight: all the features, before casts of the part.
+Value* before_slices(Value* value) {
+  while (true) {
+    auto* part = without_casts(value);
+    if (!is_one_of(part->node(), {"aten::slice", "aten::narrow", "prim::ListUnpack", "aten::__getitem__", "aten::split",
+                                  "aten::split_with_sizes", "aten::chunk"})) {
+      return value;
     }
-    if (!hit) continue;
-    reached.insert(node->outputs().begin(), node->outputs().end());
-    any = true;
-  }
-  return any;
-}
-
-Values downstream_of(Graph& graph, at::ArrayRef<Value*> sources) {
-  Values reached(sources.begin(), sources.end());
-  spread(graph.block(), reached);
-  return reached;
-}
-
-bool reaches_return(Graph& graph, const Values& reached) {
-  return std::any_of(graph.outputs().begin(), graph.outputs().end(), [&](Value* v) { return reached.count(v) != 0; });
-}
-
-void collect_products(Block* block, const c10::ivalue::Object& self, const Values& from_input,
-                      std::vector<WeightProduct>& products) {
-  for (Node* node : block->nodes()) {
-    for (Block* inner : node->blocks()) collect_products(inner, self, from_input, products);
-    auto product = weight_product(node, self);
-    if (product && from_input.count(product->activation()) != 0) products.push_back(std::move(*product));
+    value = part->node()->input(0);
   }
 }
 
-// Follows the encoder's operand back through what people do to a row before encoding it. Sums and products of two
-// values that both come from the input end the way: a residual stream is no row that was given to us.
-Value* rows_before(Value* value, const Values& from_input) {
-  static const std::unordered_set<std::string_view> kRowTransforms = {"aten::sub",
-                                                                      "aten::add",
-                                                                      "aten::mul",
-                                                                      "aten::div",
-                                                                      "aten::to",
-                                                                      "aten::type_as",
-                                                                      "aten::detach",
-                                                                      "aten::contiguous",
-                                                                      "aten::clone",
-                                                                      "aten::alias",
-                                                                      "aten::view",
-                                                                      "aten::reshape",
-                                                                      "aten::flatten",
-                                                                      "aten::dropout",
-                                                                      "aten::layer_norm",
-                                                                      "aten::rsub",
-                                                                      "aten::float",
-                                                                      "aten::_autocast_to_reduced_precision",
-                                                                      "aten::_autocast_to_full_precision"};
-  while (kRowTransforms.count(value->node()->kind().toQualString()) != 0) {
-    const auto inputs = value->node()->inputs();
-    const auto comes_from_input = [&](Value* v) { return from_input.count(v) != 0; };
-    const auto next = std::find_if(inputs.begin(), inputs.end(), comes_from_input);
-    if (next == inputs.end()) break;
-    const auto kind = value->node()->kind();
-    const bool mixes = kind == torch::jit::aten::add || kind == torch::jit::aten::mul;
-    if (mixes && std::count_if(inputs.begin(), inputs.end(), comes_from_input) > 1) break;
-    value = *next;
+// The node to tap before: a loop's body runs several times, and must not be counted so.
+Node* outside_loops(Node* node, const std::vector<const Value*>& read, bool& in_loop) {
+  for (Node* outer = node->owningBlock()->owningNode(); outer != nullptr; outer = outer->owningBlock()->owningNode()) {
+    if (outer->kind() != torch::jit::prim::Loop) continue;
+    in_loop = std::any_of(read.begin(), read.end(), [&](const Value* v) { return !visible_at(v, outer); });
+    if (in_loop) return node;
+    node = outer;
   }
-  return value;
+  return node;
 }
 
-bool is_graph_input(Graph& graph, Value* value) {
-  return std::find(graph.inputs().begin(), graph.inputs().end(), value) != graph.inputs().end();
+std::size_t first_output_reached(const Graph& graph, const Values& reached) {
+  std::vector<const Value*> returned(graph.outputs().begin(), graph.outputs().end());
+  if (returned.size() == 1 && is_one_of(returned[0]->node(), {"prim::TupleConstruct"})) {
+    const auto elements = returned[0]->node()->inputs();
+    returned.assign(elements.begin(), elements.end());
+  }
+  const auto first = std::find_if(returned.begin(), returned.end(), [&](const Value* v) { return reached.count(v); });
+  return first == returned.end() ? std::numeric_limits<std::size_t>::max()
+                                 : static_cast<std::size_t>(first - returned.begin());
 }
 
-// What makes the code sparse, from the operations between encoder and decoder; "" if nothing does.
-std::string activation_between(Graph& graph, const Values& after_encoder, const WeightProduct& decoder) {
-  struct Kind {
-    std::string_view operation;
-    std::string_view name;
-  };
-  static constexpr std::array kKinds = {
-      Kind{"aten::topk", "TopK"},          Kind{"aten::gt", "JumpReLU"}, Kind{"aten::ge", "JumpReLU"},
-      Kind{"aten::heaviside", "JumpReLU"}, Kind{"aten::lt", "JumpReLU"}, Kind{"aten::le", "JumpReLU"},
-      Kind{"aten::threshold", "JumpReLU"}, Kind{"aten::relu", "ReLU"},   Kind{"aten::relu_", "ReLU"},
-      Kind{"aten::clamp_min", "ReLU"},     Kind{"aten::clamp", "ReLU"},  Kind{"aten::maximum", "ReLU"}};
-  std::size_t best = kKinds.size();
-  const auto visit = [&](auto& self, Block* block) -> void {
-    for (Node* node : block->nodes()) {
-      for (Block* inner : node->blocks()) self(self, inner);
-      const bool between = std::any_of(node->inputs().begin(), node->inputs().end(),
-                                       [&](Value* v) { return after_encoder.count(v) != 0; });
-      if (!between) continue;
-      const std::string_view kind = node->kind().toQualString();
-      for (std::size_t i = 0; i < best; ++i) {
-        if (kKinds[i].operation == kind && downstream_of(graph, node->outputs()).count(decoder.activation())) best = i;
-      }
+// What the decoder is, as far as it can be said without the encoder.
+void describe_decoder(FeatureSite& site, const WeightProduct& decoder, const Scope& scope) {
+  site.features = decoder.row_width;
+  site.groups = decoder.layout.groups * (decoder.layout.in / decoder.row_width);
+  site.d_out = decoder.layout.out;
+  site.feature_axis = decoder.in_axis;
+  site.group_axis = site.groups > 1 ? decoder.group_axis : std::nullopt;
+  site.decoder = decoder.weight.path;
+  site.operation = decoder.operation;
+  site.decoder_attribute = decoder.weight.attribute;
+  if (decoder.weight.attribute.empty()) site.decoder_constant = decoder.weight.tensor;
+  site.decoder_layout = decoder.layout;
+  site.decoder_layout.in = site.features;
+  site.decoder_layout.groups = site.groups;
+  site.decoder_normalised = decoder.weight.normalised;
+  const auto owner = decoder.weight.owner != nullptr ? object_at(decoder.weight.owner, scope) : std::nullopt;
+  if (owner) site.module_path = owner->path;
+}
+
+bool makes_coo(const Value* value) {
+  return is_one_of(value->node(), {"aten::sparse_coo_tensor", "aten::to_sparse", "aten::coalesce", "aten::_coalesce"});
+}
+
+void set_point(Candidate& candidate) {
+  const auto& decoder = *candidate.decoder;
+  TapPoint point;
+  point.owner = decoder.weight.owner;
+  point.values = decoder.weight.sliced ? before_slices(decoder.activation) : decoder.activation;
+  if (decoder.scales == nullptr) point.dense = point.values;
+  const auto pair = decoder.scales != nullptr ? CodePair{decoder.scales, decoder.activation}
+                                              : scattered_pair(point.values).value_or(CodePair{});
+  if (pair.values != nullptr && visible_at(pair.values, decoder.node) && visible_at(pair.indices, decoder.node)) {
+    candidate.site.form = CodeForm::pair;
+    candidate.site.distinct_pairs = is_one_of(without_casts(pair.indices)->node(), {"aten::topk"});
+    point.values = pair.values;
+    point.indices = pair.indices;
+  } else if (makes_coo(point.values)) {
+    candidate.site.form = CodeForm::coo;
+  }
+  std::vector<const Value*> read{point.values};
+  if (point.indices != nullptr) read.push_back(point.indices);
+  point.before = outside_loops(decoder.node, read, candidate.site.repeats);
+  if (visible_at(candidate.rows, point.before)) point.rows = candidate.rows;
+  // An owner made later than the point, as it is in a loop: the tap does without.
+  if (point.owner != nullptr && !(visible_at(point.owner, point.before))) point.owner = nullptr;
+  candidate.site.points = {point};
+}
+
+bool fits(const WeightProduct& encoder, const FeatureSite& site) {
+  return encoder.layout.out == site.features || encoder.layout.out == site.features * site.groups;
+}
+
+std::optional<Candidate> candidate_of(const WeightProduct& decoder, const GraphView& view) {
+  Candidate candidate;
+  candidate.decoder = &decoder;
+  describe_decoder(candidate.site, decoder, view.scope);
+  auto stops = view.product_nodes;
+  stops.erase(decoder.node);
+  auto between = upstream_of(decoder.activation, decoder.node, stops);
+  if (decoder.scales != nullptr) {
+    auto more = upstream_of(decoder.scales, decoder.node, stops);
+    between.nodes.merge(more.nodes);
+    between.stopped_at.merge(more.stopped_at);
+  }
+  for (const auto& product : view.products) {
+    if (candidate.encoder == nullptr && between.stopped_at.count(product.node) != 0 && fits(product, candidate.site)) {
+      candidate.encoder = &product;
     }
-  };
-  visit(visit, graph.block());
-  return best < kKinds.size() ? std::string(kKinds[best].name) : "";
+  }
+  if (candidate.encoder == nullptr) return std::nullopt;
+  const auto& encoder = *candidate.encoder;
+  auto& graph = *view.scope.graph;
+  const auto after_encoder = downstream_of(graph, encoder.node->outputs());
+  candidate.maker = code_maker(between.nodes, after_encoder);
+  candidate.mixes_rows = mixes_rows(between.nodes, after_encoder, view.product_nodes);
+  candidate.site.activation = candidate.maker.name;
+  candidate.site.encoder = encoder.weight.path;
+  candidate.site.d_in = encoder.row_width;
+  candidate.rows = rows_before(encoder.activation, view.from_input);
+  candidate.first_output = first_output_reached(graph, downstream_of(graph, decoder.node->outputs()));
+  set_point(candidate);
+  candidate.code = without_casts(candidate.site.points[0].values);
+  return candidate;
 }
 
-// Another product with another weight stands behind the decoder: then this is a layer of something deeper.
-bool is_last_product(const Values& after_decoder, const WeightProduct& decoder,
-                     const std::vector<WeightProduct>& products) {
-  return std::none_of(products.begin(), products.end(), [&](const WeightProduct& other) {
-    return after_decoder.count(other.activation()) != 0 && !other.weight.tensor.is_same(decoder.weight.tensor);
-  });
-}
-
-// A parameter that is used three times or more has its gradient summed from as many terms, and a tap may change their
-// order, because it splits the part of the graph that TorchScript differentiates as a whole: the last bit could differ.
-// Two terms sum alike in either order. Returns the name of such a parameter, or "".
-std::string parameter_with_many_uses(Block* block, const c10::ivalue::Object& self,
-                                     std::map<std::string, std::size_t>& uses) {
-  for (Node* node : block->nodes()) {
-    for (Block* inner : node->blocks()) {
-      auto found = parameter_with_many_uses(inner, self, uses);
-      if (!found.empty()) return found;
-    }
-    if (node->kind() != torch::jit::prim::GetAttr || !node->output()->type()->isSubtypeOf(*c10::TensorType::get()))
-      continue;
-    const auto parameter = weight_operand(node->output(), self);
-    if (!parameter || !parameter->tensor.requires_grad()) continue;
-    if ((uses[parameter->path] += node->output()->uses().size()) >= 3) return parameter->path;
-  }
-  return "";
-}
-
-// Cheap questions first: a language model has hundreds of pairs, and nearly all fail the first.
-void judge(Graph& graph, const c10::ivalue::Object& self, FeatureSite& site, const Values& after_encoder,
-           const Values& after_decoder, const std::vector<WeightProduct>& products) {
-  if (!is_graph_input(graph, site.rows)) {
-    site.reason = "the encoder reads a value made inside a larger module";
-    return;
-  }
-  if (!is_last_product(after_decoder, site.decoder, products)) {
-    site.reason = "the decoder's output enters another weight";
-    return;
-  }
-  if (site.width() <= site.encoder.in) {
-    site.reason = "the code is not wider than the input";
-    return;
-  }
-  site.worth_naming = true;
-  site.activation = activation_between(graph, after_encoder, site.decoder);
-  std::map<std::string, std::size_t> uses;
-  const auto shared = parameter_with_many_uses(graph.block(), self, uses);
-  if (site.activation.empty()) {
-    site.reason = "nothing seen between encoder and decoder makes the code sparse";
-  } else if (2 * site.decoder.out < site.encoder.in) {
-    site.reason = site.activation + ", but the output is much narrower than the input, as a classifier's";
-  } else if (!shared.empty()) {
-    site.reason = site.activation + ", but " + shared +
-                  " is used three times or more: a tap might change its gradient's last bit";
-  } else {
-    site.certain = true;
-    site.reason = site.activation + ", certain";
-  }
-}
-
-// Two pairs with different decoders that both look certain cannot be told apart: then neither is.
-void settle(std::vector<FeatureSite>& sites) {
-  const auto uncertain =
-      std::stable_partition(sites.begin(), sites.end(), [](const FeatureSite& s) { return s.certain; });
-  if (std::distance(sites.begin(), uncertain) < 2) return;
-  const auto& first = sites.front();
-  const bool same = std::all_of(sites.begin(), uncertain, [&](const FeatureSite& s) {
-    return s.decoder.weight.tensor.is_same(first.decoder.weight.tensor);
-  });
-  for (auto it = sites.begin() + (same ? 1 : 0); it != uncertain; ++it) {
-    it->certain = false;
-    it->reason = same ? "decodes a second time with the same decoder" : "several pairs look like an SAE";
-  }
+// Sites that would be called alike get a number, in the order of the graph, whatever is thought of them later.
+void name_value(FeatureSite& site, std::map<std::string, int>& seen) {
+  const int ordinal = ++seen[site.decoder];
+  site.value = site.decoder;
+  if (ordinal > 1) site.value.append("#").append(std::to_string(ordinal));
 }
 
 }  // namespace
 
-std::vector<FeatureSite> find_feature_sites(Graph& graph, const c10::ivalue::Object& self) {
-  const auto from_input = downstream_of(graph, graph.inputs().slice(1));
-  std::vector<WeightProduct> products;
-  collect_products(graph.block(), self, from_input, products);
+std::string name_of(CodeForm form) {
+  return form == CodeForm::pair ? "pair" : form == CodeForm::coo ? "COO" : "dense";
+}
 
-  std::vector<Values> after;  // of each product
-  for (const auto& product : products) after.push_back(downstream_of(graph, product.node->outputs()));
-
-  std::vector<FeatureSite> sites;
-  for (std::size_t e = 0; e < products.size(); ++e) {
-    for (std::size_t d = 0; d < products.size(); ++d) {
-      const auto& [encoder, decoder] = std::tie(products[e], products[d]);
-      if (encoder.out != decoder.in || after[e].count(decoder.activation()) == 0) continue;
-      if (!reaches_return(graph, after[d])) continue;
-      FeatureSite site;
-      site.encoder = encoder;
-      site.decoder = decoder;
-      site.features = decoder.activation();
-      site.rows = rows_before(encoder.activation(), from_input);
-      judge(graph, self, site, after[e], after[d], products);
-      sites.push_back(std::move(site));
-    }
+GraphView view_of(const Scope& scope) {
+  std::vector<Value*> given;
+  for (auto* input : scope.graph->inputs()) {
+    if (scope.inputs.count(input) == 0) given.push_back(input);
   }
-  settle(sites);
+  GraphView view{scope, downstream_of(*scope.graph, given), {}, {}};
+  collect_products(scope.graph->block(), view);
+  return view;
+}
+
+std::vector<FeatureSite> find_feature_sites(const std::shared_ptr<Graph>& graph, const c10::ivalue::Object& self) {
+  torch::jit::LowerSimpleTuples(graph);
+  std::vector<FeatureSite> sites;
+  std::map<std::string, int> names;
+  for (const auto& scope : scopes_of(*graph, self)) {
+    const auto view = view_of(scope);
+    std::vector<Candidate> candidates;
+    for (const auto& product : view.products) {
+      auto candidate = candidate_of(product, view);
+      if (!candidate || candidate->first_output == std::numeric_limits<std::size_t>::max()) continue;
+      name_value(candidate->site, names);
+      judge(*candidate, view);
+      candidates.push_back(std::move(*candidate));
+    }
+    auto found = settle(std::move(candidates));
+    sites.insert(sites.end(), std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()));
+    const bool encodes_only = sites.empty() && scope.graph == graph.get();
+    if (auto returned = encodes_only ? returned_code(view, self) : std::nullopt) sites.push_back(std::move(*returned));
+  }
+  const auto rank = [](const FeatureSite& site) { return site.certain ? 2 : site.worth_naming ? 1 : 0; };
+  std::stable_sort(sites.begin(), sites.end(),
+                   [&](const FeatureSite& a, const FeatureSite& b) { return rank(a) > rank(b); });
   return sites;
 }
 

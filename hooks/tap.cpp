@@ -5,54 +5,101 @@
 namespace saetap::hooks {
 
 using torch::jit::Graph;
+using torch::jit::Node;
 using torch::jit::Stack;
 using torch::jit::Value;
 
 namespace {
 
 std::atomic<TapSink*> current_sink{nullptr};
+thread_local bool inside_tap = false;
 
-// What a tap must not disturb, or be disturbed by: gradients, autocast, and our own observer.
-struct QuietCall {
-  at::NoGradGuard no_grad;
-  at::DisableRecordFunctionGuard no_record_function;
-  c10::impl::ExcludeDispatchKeyGuard no_autocast{c10::autocast_dispatch_keyset};
+// What a tap must not disturb, or be disturbed by: gradients, autocast, our own observer, and taps within taps.
+class QuietCall {
+ public:
+  QuietCall() { inside_tap = true; }
+  ~QuietCall() { inside_tap = false; }
+  QuietCall(const QuietCall&) = delete;
+  QuietCall& operator=(const QuietCall&) = delete;
+
+ private:
+  at::NoGradGuard no_grad_;
+  at::DisableRecordFunctionGuard no_record_function_;
+  c10::impl::ExcludeDispatchKeyGuard no_autocast_{c10::autocast_dispatch_keyset};
 };
+
+Phase phase_of(const c10::IValue& owner, bool grad_enabled) {
+  if (!grad_enabled) return Phase::eval;
+  if (!owner.isObject()) return Phase::train;
+  const auto& object = owner.toObjectRef();
+  const auto slot = object.type()->findAttributeSlot("training");  // traced and frozen modules may lack it
+  const bool in_eval = slot && object.getSlot(*slot).isBool() && !object.getSlot(*slot).toBool();
+  return in_eval ? Phase::eval : Phase::train;
+}
+
+at::Tensor tensor_or_none(const c10::IValue& value) {
+  return value.isTensor() ? value.toTensor() : at::Tensor();
+}
 
 void run_feature_tap(Stack& stack) {
   const auto tap = torch::jit::pop(stack).toInt();
+  torch::jit::pop(stack);  // the ledger
   const auto owner = torch::jit::pop(stack);
-  const auto rows = torch::jit::pop(stack).toTensor();
-  const auto features = torch::jit::pop(stack).toTensor();
+  const auto rows = tensor_or_none(torch::jit::pop(stack));
+  const auto indices = tensor_or_none(torch::jit::pop(stack));
+  const auto values = torch::jit::pop(stack).toTensor();
   auto* sink = current_sink.load(std::memory_order_acquire);
-  if (sink == nullptr) return;
+  if (sink == nullptr || inside_tap) return;
   const bool grad_enabled = at::GradMode::is_enabled();
   const QuietCall quiet;
-  sink->on_features({static_cast<int>(tap), features, rows, owner, grad_enabled});
+  sink->on_features({static_cast<int>(tap), values, indices, rows, owner, grad_enabled, phase_of(owner, grad_enabled)});
 }
 
 void run_stream_tap(Stack& stack) {
   const auto tap = torch::jit::pop(stack).toInt();
-  torch::jit::pop(stack);  // the owner: only there so that the operator is kept
+  torch::jit::pop(stack);  // the ledger
   const auto returned = torch::jit::pop(stack);
   const auto tokens = torch::jit::pop(stack).toTensor();
   auto* sink = current_sink.load(std::memory_order_acquire);
-  if (sink == nullptr) return;
+  if (sink == nullptr || inside_tap) return;
   const QuietCall quiet;
   sink->on_stream({static_cast<int>(tap), tokens, returned});
 }
 
-constexpr auto kFeatureTap = "saetap::tap(Tensor features, Tensor rows, Any(a!) owner, int tap) -> ()";
-constexpr auto kStreamTap = "saetap::tap_stream(Tensor tokens, Any returned, Any(a!) owner, int tap) -> ()";
+// What a ledger is does not matter, as long as no module has a value of its type.
+const c10::TypePtr& ledger_type() {
+  static const c10::TypePtr type = c10::DictType::create(
+      c10::StringType::get(), c10::DictType::create(c10::StringType::get(), c10::DeviceObjType::get()));
+  return type;
+}
+
+void make_ledger(Stack& stack) {
+  const auto dict = ledger_type()->expect<c10::DictType>();
+  stack.emplace_back(c10::impl::GenericDict(dict->getKeyType(), dict->getValueType()));
+}
+
+constexpr auto kLedger = "saetap::ledger() -> Dict(str, Dict(str, Device))(*)";
+constexpr auto kFeatureTap =
+    "saetap::tap(Tensor values, Tensor? indices, Tensor? rows, Any owner, Dict(str, Dict(str, Device))(a!) ledger, int "
+    "tap) -> ()";
+constexpr auto kStreamTap =
+    "saetap::tap_stream(Tensor tokens, Any returned, Dict(str, Dict(str, Device))(a!) ledger, int tap) -> ()";
 
 const torch::jit::RegisterOperators register_taps({
+    torch::jit::Operator(kLedger, make_ledger, c10::AliasAnalysisKind::FROM_SCHEMA),
     torch::jit::Operator(kFeatureTap, run_feature_tap, c10::AliasAnalysisKind::FROM_SCHEMA),
     torch::jit::Operator(kStreamTap, run_stream_tap, c10::AliasAnalysisKind::FROM_SCHEMA),
 });
 
-void insert_tap(Graph& graph, const char* operation, at::ArrayRef<Value*> read, Value* owner, int tap) {
-  std::vector<Value*> inputs(read.begin(), read.end());
-  inputs.push_back(owner);
+void insert_tap(Node* before, const char* operation, std::vector<Value*> inputs, int tap) {
+  Graph& graph = *before->owningGraph();
+  const torch::jit::WithInsertPoint here(before);
+  for (auto*& input : inputs) {
+    if (input == nullptr) input = graph.insertConstant(c10::IValue());
+  }
+  auto* ledger = graph.insertNode(graph.create(c10::Symbol::fromQualString("saetap::ledger"), 1))->output();
+  ledger->setType(ledger_type());
+  inputs.push_back(ledger);
   inputs.push_back(graph.insertConstant(tap));
   graph.insertNode(graph.create(c10::Symbol::fromQualString(operation), inputs, 0));
 }
@@ -63,15 +110,24 @@ void set_tap_sink(TapSink* sink) {
   current_sink.store(sink, std::memory_order_release);
 }
 
-void insert_feature_tap(Graph& graph, const FeatureSite& site, int tap) {
-  const torch::jit::WithInsertPoint before_decoder(site.decoder.node);
-  auto* owner = site.decoder.weight.owner != nullptr ? site.decoder.weight.owner : graph.inputs()[0];
-  insert_tap(graph, "saetap::tap", {site.features, site.rows}, owner, tap);
+void insert_feature_tap(const FeatureSite& site, int tap) {
+  for (const auto& point : site.points) {
+    const auto inputs = point.before->owningGraph()->inputs();
+    auto* owner = point.owner != nullptr || inputs.empty() ? point.owner : inputs[0];
+    insert_tap(point.before, "saetap::tap", {point.values, point.indices, point.rows, owner}, tap);
+  }
 }
 
 void insert_stream_tap(Graph& graph, Value* tokens, int tap) {
-  const torch::jit::WithInsertPoint at_end(graph.return_node());
-  insert_tap(graph, "saetap::tap_stream", {tokens, graph.outputs()[0]}, graph.inputs()[0], tap);
+  insert_tap(graph.return_node(), "saetap::tap_stream", {tokens, graph.outputs()[0]}, tap);
+}
+
+void insert_rows_tap(const FeatureSite& site, Value* tokens, int tap) {
+  for (const auto& point : site.points) {
+    const bool made_here = point.rows != nullptr && point.rows->node()->kind() != torch::jit::prim::Param;
+    if (!made_here || point.before->owningGraph() != tokens->owningGraph()) continue;
+    insert_tap(point.before, "saetap::tap_stream", {tokens, point.rows}, tap);
+  }
 }
 
 }  // namespace saetap::hooks

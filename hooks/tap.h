@@ -1,30 +1,34 @@
-// The taps: operators that read values inside somebody's graph and hand them to the session.
+// The taps: operators that read values inside somebody's graph and hand them on.
 //
 // A tap never throws into the trainer, never changes a value, and runs without gradients, autocast and record
-// functions. Its schema reads its tensors and claims to write only its owner: dead-code elimination keeps it, and
-// autodiff stays as it was. (CONSERVATIVE alias analysis counts as writing the input and changes gradients; the default
-// one drops the operator.)
+// functions. Its schema reads its tensors and claims to write only a ledger, a value of a type that nothing else uses:
+// so dead-code elimination keeps it, and no other operation is ordered by it. (A claim to write the module keeps its
+// GetAttr nodes from being merged, and with that changed the last bit of gradients. CONSERVATIVE alias analysis counts
+// as writing the input. The default one drops the operator.)
 #pragma once
 
 #include "hooks/feature_site.h"
 #include "hooks/libtorch.h"
+#include "hooks/phase.h"
 
 namespace saetap::hooks {
 
 // One execution of a feature tap. References are valid during the call only.
 struct FeatureEvent {
-  int tap = 0;                 // as given to insert_feature_tap
-  const at::Tensor& features;  // what the decoder consumes
-  const at::Tensor& rows;      // what was given to the encoder
-  const c10::IValue& owner;    // the object that owns the decoder (of a frozen module: the module)
-  bool grad_enabled = false;   // of the caller
+  int tap = 0;                // as given to insert_feature_tap
+  const at::Tensor& values;   // what the decoder consumes, dense or COO; of pairs, their values
+  const at::Tensor& indices;  // of pairs: which features; undefined otherwise
+  const at::Tensor& rows;     // what was given to the encoder; undefined where it is not at hand
+  const c10::IValue& owner;   // the object that holds the decoder (of a frozen module: the module); may be no object
+  bool grad_enabled = false;  // of the caller
+  Phase phase = Phase::eval;
 };
 
-// One execution of a language model's tap. References are valid during the call only.
+// One execution of a tap that reads tokens and what was computed from them. References are valid during the call only.
 struct StreamEvent {
   int tap = 0;
   const at::Tensor& tokens;     // the model's integer input
-  const c10::IValue& returned;  // all it returns
+  const c10::IValue& returned;  // all it returns, or the rows given to an encoder inside it
 };
 
 // Who receives the taps. Called on the thread that runs the module, possibly on several at once; must not throw.
@@ -35,13 +39,16 @@ class TapSink {
   virtual void on_stream(const StreamEvent& event) noexcept = 0;
 };
 
-// Sets the receiver for the whole process; null: taps do nothing. The sink must outlive every call in flight, which is
-// why the session is never destroyed.
+// Sets the receiver for the whole process; null: taps do nothing. The sink must outlive every call in flight. A module
+// that is called while the sink handles a tap is not tapped on that thread.
 void set_tap_sink(TapSink* sink);
 
-// Puts a tap before the decoder. `graph`: the graph that `site` was found in.
-void insert_feature_tap(torch::jit::Graph& graph, const FeatureSite& site, int tap);
+// Puts a tap at every point of the site. `site` must have been found in the graph that is changed.
+void insert_feature_tap(const FeatureSite& site, int tap);
 // Puts a tap at the end of the graph, reading the graph input `tokens` and all that is returned.
 void insert_stream_tap(torch::jit::Graph& graph, torch::jit::Value* tokens, int tap);
+// Puts taps before those of `site` that read `tokens` and the rows given to its encoder, where those were made inside
+// the graph that the tokens were given to.
+void insert_rows_tap(const FeatureSite& site, torch::jit::Value* tokens, int tap);
 
 }  // namespace saetap::hooks

@@ -1,7 +1,11 @@
 #include "hooks/weight_operand.h"
 
+#include <algorithm>
+#include <limits>
+#include <numeric>
 #include <string_view>
-#include <vector>
+
+#include "hooks/data_flow.h"
 
 namespace saetap::hooks {
 
@@ -10,110 +14,151 @@ using torch::jit::Value;
 
 namespace {
 
-bool is_one_of(Node* node, std::initializer_list<std::string_view> kinds) {
-  const std::string_view kind = node->kind().toQualString();
-  for (const auto name : kinds) {
-    if (kind == name) return true;
-  }
-  return false;
+std::vector<std::int64_t> all_dims(const at::Tensor& tensor) {
+  std::vector<std::int64_t> dims(static_cast<std::size_t>(tensor.dim()));
+  std::iota(dims.begin(), dims.end(), 0);
+  return dims;
 }
 
-// Operations through which a weight stays the same weight: casts, views, and scaling of its rows or columns.
-bool keeps_weight(Node* node) {
-  return is_one_of(
-      node, {"aten::to", "aten::detach", "aten::contiguous", "aten::clone", "aten::alias", "aten::type_as", "aten::div",
-             "aten::mul", "aten::_autocast_to_reduced_precision", "aten::_autocast_to_full_precision"});
-}
-
-// A transpose of the two dimensions of a matrix, whatever its spelling.
-bool swaps_two_dimensions(Node* node) {
-  if (is_one_of(node, {"aten::t", "aten::numpy_T", "aten::mT", "aten::T", "aten::matrix_H", "aten::mH"})) return true;
-  if (is_one_of(node, {"aten::transpose"})) {
-    const auto first = torch::jit::constant_as<int64_t>(node->input(1));
-    const auto second = torch::jit::constant_as<int64_t>(node->input(2));
-    return first && second && (*first & 1) != (*second & 1);
-  }
-  if (is_one_of(node, {"aten::permute"})) {
-    const auto order = torch::jit::constant_as<std::vector<int64_t>>(node->input(1));
-    return order && order->size() == 2 && order->at(0) != 0;
-  }
-  return false;
-}
-
-// Follows GetAttr nodes from self to a tensor.
-std::optional<WeightOperand> parameter_at(Value* value, const c10::ivalue::Object& self) {
-  std::vector<std::string> names;
-  Value* at = value;
-  while (at->node()->kind() == torch::jit::prim::GetAttr) {
-    names.insert(names.begin(), at->node()->s(torch::jit::attr::name));
-    at = at->node()->input(0);
-  }
-  const auto& inputs = value->owningGraph()->inputs();
-  if (names.empty() || inputs.empty() || at != inputs[0]) return std::nullopt;
-
-  const c10::ivalue::Object* object = &self;
+WeightOperand whole(const at::Tensor& tensor, std::string path) {
   WeightOperand operand;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (!object->type()->findAttributeSlot(names[i])) return std::nullopt;
-    const auto attribute = object->getAttr(names[i]);
-    operand.path += (i == 0 ? "" : ".") + names[i];
-    if (i + 1 == names.size()) {
-      if (!attribute.isTensor()) return std::nullopt;
-      operand.tensor = attribute.toTensor();
-    } else {
-      if (!attribute.isObject()) return std::nullopt;
-      object = &attribute.toObjectRef();
-    }
-  }
-  operand.owner = value->node()->input(0);
-  operand.attribute = names.back();
+  operand.tensor = tensor;
+  operand.dims = all_dims(tensor);
+  operand.path = std::move(path);
   return operand;
+}
+
+std::optional<WeightOperand> parameter_at(Value* value, const Scope& scope) {
+  const auto owner = object_at(value->node()->input(0), scope);
+  const auto& name = value->node()->s(torch::jit::attr::name);
+  if (!owner || !owner->object->type()->findAttributeSlot(name)) return std::nullopt;
+  const auto attribute = owner->object->getAttr(name);
+  if (!attribute.isTensor() || !attribute.toTensor().defined()) return std::nullopt;
+  auto operand = whole(attribute.toTensor(), joined_path(owner->path, name));
+  operand.owner = value->node()->input(0);
+  operand.attribute = name;
+  return operand;
+}
+
+// Freezing names a constant after the attribute it was: "self.sae.W_dec"; a module that was saved since has lost it.
+std::optional<WeightOperand> constant_at(Value* value) {
+  const auto constant = torch::jit::toIValue(value);
+  if (!constant || !constant->isTensor() || !constant->toTensor().defined()) return std::nullopt;
+  const std::string name = value->hasDebugName() ? value->debugNameBase() : "";
+  return whole(constant->toTensor(), name.rfind("self.", 0) == 0 ? name.substr(5) : "constant");
+}
+
+// Index of a dimension as the caller wrote it, or nothing where it is no constant or out of range.
+std::optional<std::size_t> dimension(Node* node, std::size_t input, std::size_t rank) {
+  const auto written = torch::jit::constant_as<int64_t>(node->input(input));
+  const auto size = static_cast<std::int64_t>(rank);
+  if (!written || *written < -size || *written >= size) return std::nullopt;
+  return static_cast<std::size_t>(*written < 0 ? *written + size : *written);
+}
+
+bool swap_dimensions(Node* node, WeightOperand& operand) {
+  auto& dims = operand.dims;
+  if (is_one_of(node,
+                {"aten::t", "aten::numpy_T", "aten::mT", "aten::T", "aten::matrix_H", "aten::mH", "aten::adjoint"})) {
+    if (dims.size() < 2) return false;
+    if (is_one_of(node, {"aten::numpy_T", "aten::T"})) {
+      std::reverse(dims.begin(), dims.end());
+    } else {
+      std::swap(dims[dims.size() - 1], dims[dims.size() - 2]);
+    }
+    return true;
+  }
+  if (is_one_of(node, {"aten::transpose", "aten::swapaxes", "aten::swapdims"})) {
+    const auto first = dimension(node, 1, dims.size());
+    const auto second = dimension(node, 2, dims.size());
+    if (!first || !second) return false;
+    std::swap(dims[*first], dims[*second]);
+    return true;
+  }
+  const auto order = torch::jit::constant_as<std::vector<int64_t>>(node->input(1));  // aten::permute
+  if (!order || order->size() != dims.size()) return false;
+  std::vector<std::int64_t> permuted;
+  for (const auto dim : *order) {
+    const auto at = dim < 0 ? dim + static_cast<std::int64_t>(dims.size()) : dim;
+    if (at < 0 || at >= static_cast<std::int64_t>(dims.size())) return false;
+    permuted.push_back(dims[static_cast<std::size_t>(at)]);
+  }
+  dims = std::move(permuted);
+  return true;
+}
+
+bool select_index(Node* node, WeightOperand& operand) {
+  const auto dim = dimension(node, 1, operand.dims.size());
+  const auto index = torch::jit::constant_as<int64_t>(node->input(2));
+  if (!dim || !index) return false;
+  const auto parameter_dim = operand.dims[*dim];
+  operand.dims.erase(operand.dims.begin() + static_cast<std::ptrdiff_t>(*dim));
+  if (parameter_dim < 0) return true;
+  const auto size = operand.tensor.size(parameter_dim);
+  const auto at = *index < 0 ? *index + size : *index;
+  if (at < 0 || at >= size) return false;
+  operand.selected.emplace_back(parameter_dim, at);
+  operand.path += "[" + std::to_string(at) + "]";
+  return true;
+}
+
+bool is_whole_slice(Node* node) {
+  const auto start = torch::jit::toIValue(node->input(2));
+  const auto end = torch::jit::toIValue(node->input(3));
+  const bool from_first = start && (start->isNone() || (start->isInt() && start->toInt() == 0));
+  return from_first && end &&
+         (end->isNone() || (end->isInt() && end->toInt() == std::numeric_limits<std::int64_t>::max()));
+}
+
+bool add_dimension(Node* node, WeightOperand& operand) {
+  const auto dim = dimension(node, 1, operand.dims.size() + 1);
+  if (dim) operand.dims.insert(operand.dims.begin() + static_cast<std::ptrdiff_t>(*dim), -1);
+  return dim.has_value();
+}
+
+// Changes `operand`, which node's input is, into what node's output is. False if it is no weight any more.
+bool see_through(Node* node, WeightOperand& operand) {
+  if (is_one_of(node, {"aten::to", "aten::contiguous", "aten::clone", "aten::alias", "aten::type_as", "aten::float",
+                       "aten::to_sparse", "aten::to_dense", "aten::to_mkldnn", "aten::_weight_norm",
+                       "aten::_autocast_to_reduced_precision", "aten::_autocast_to_full_precision"})) {
+    return true;
+  }
+  if (is_one_of(node, {"aten::detach"})) return operand.detached = true;
+  if (is_one_of(node, {"aten::div", "aten::mul", "aten::add", "aten::sub"})) {
+    const auto divisor = node->inputs().size() > 1 ? node->input(1)->node()->kind() : torch::jit::prim::Constant;
+    operand.normalised |= is_one_of(node, {"aten::div"}) && divisor != torch::jit::prim::Constant;
+    return true;
+  }
+  if (is_one_of(node, {"aten::t", "aten::numpy_T", "aten::mT", "aten::T", "aten::matrix_H", "aten::mH", "aten::adjoint",
+                       "aten::transpose", "aten::swapaxes", "aten::swapdims", "aten::permute"})) {
+    return swap_dimensions(node, operand);
+  }
+  if (is_one_of(node, {"aten::select"})) return select_index(node, operand);
+  if (is_one_of(node, {"aten::slice"})) {
+    operand.sliced |= !is_whole_slice(node);
+    return true;
+  }
+  if (is_one_of(node, {"aten::narrow", "aten::split", "aten::split_with_sizes", "aten::chunk", "prim::ListUnpack",
+                       "aten::__getitem__"})) {
+    return operand.sliced = true;
+  }
+  if (is_one_of(node, {"aten::unsqueeze"})) return add_dimension(node, operand);
+  return false;
 }
 
 }  // namespace
 
-std::optional<WeightOperand> weight_operand(Value* value, const c10::ivalue::Object& self) {
-  bool transposed = false;
-  while (true) {
-    Node* node = value->node();
-    if (node->kind() == torch::jit::prim::GetAttr) {
-      auto operand = parameter_at(value, self);
-      if (operand) operand->transposed = transposed;
-      return operand;
-    }
-    if (node->kind() == torch::jit::prim::Constant) {
-      const auto constant = torch::jit::toIValue(value);
-      if (!constant || !constant->isTensor()) return std::nullopt;
-      return WeightOperand{constant->toTensor(), nullptr, "", "constant", transposed};
-    }
-    if (swaps_two_dimensions(node)) {
-      transposed = !transposed;
-    } else if (!keeps_weight(node)) {
-      return std::nullopt;
-    }
-    value = node->input(0);
+std::optional<WeightOperand> weight_operand(Value* value, const Scope& scope) {
+  Node* node = value->node();
+  if (node->kind() == torch::jit::prim::GetAttr) return parameter_at(value, scope);
+  if (node->kind() == torch::jit::prim::Constant) return constant_at(value);
+  // Of the operands of a product with a scale, the weight is the one with two dimensions or more.
+  const bool either = is_one_of(node, {"aten::mul", "aten::add"});
+  for (std::size_t i = 0; i < std::min<std::size_t>(node->inputs().size(), either ? 2 : 1); ++i) {
+    auto operand = weight_operand(node->input(i), scope);
+    if (operand && operand->dims.size() >= 2 && see_through(node, *operand)) return operand;
   }
-}
-
-std::optional<WeightProduct> weight_product(Node* node, const c10::ivalue::Object& self) {
-  std::size_t activation = 0;
-  std::size_t weight = 1;
-  bool weight_is_out_in = false;
-  if (is_one_of(node, {"aten::linear"})) {
-    weight_is_out_in = true;  // linear computes x Wᵀ
-  } else if (is_one_of(node, {"aten::addmm"})) {
-    activation = 1;
-    weight = 2;
-  } else if (!is_one_of(node, {"aten::matmul", "aten::mm"})) {
-    return std::nullopt;
-  }
-  auto operand = weight_operand(node->input(weight), self);
-  if (!operand || !operand->tensor.defined() || operand->tensor.dim() != 2) return std::nullopt;
-  if (weight_is_out_in) operand->transposed = !operand->transposed;
-
-  WeightProduct product{node, activation, *operand, operand->tensor.size(0), operand->tensor.size(1)};
-  if (operand->transposed) std::swap(product.in, product.out);
-  return product;
+  return std::nullopt;
 }
 
 }  // namespace saetap::hooks

@@ -1,38 +1,33 @@
-// Which operand of a matrix product is a weight, and where that weight lives.
+// A value of a graph that is a weight: a parameter of the module, or a constant of a frozen graph, seen through casts,
+// transposes, slices and normalisation.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
-#include "hooks/libtorch.h"
+#include "hooks/scope.h"
 
 namespace saetap::hooks {
 
-// An operand that is a parameter of the module (reached by GetAttr from self, or a constant of a frozen graph), seen
-// through transposes, casts and normalisations.
 struct WeightOperand {
-  at::Tensor tensor;                   // as of the analysis
+  at::Tensor tensor;                   // the parameter as of the analysis
   torch::jit::Value* owner = nullptr;  // the object that holds it; null for a constant of a frozen graph
-  std::string attribute;               // its name in `owner`
-  std::string path;                    // from self, for people: "decoder.weight"
-  bool transposed = false;             // the product sees it transposed
+  std::string attribute;               // its name in `owner`; empty for a constant
+  std::string path;                    // from the method's module, for people: "decoder.weight", "W_dec[2]"
+  // Dimension i of what is seen is dimension dims[i] of the parameter; -1: one of size 1 that was put in.
+  std::vector<std::int64_t> dims;
+  std::vector<std::pair<std::int64_t, std::int64_t>> selected;  // dimensions of the parameter held at one index
+  bool sliced = false;      // a part of the parameter only: a prefix of its features, say
+  bool normalised = false;  // divided by something computed: its own norm
+  bool detached = false;    // no gradient flows to it from here
+
+  [[nodiscard]] std::int64_t size(std::size_t dim) const { return dims[dim] < 0 ? 1 : tensor.size(dims[dim]); }
 };
 
-// `self`: the object that the graph's first input stands for. Nothing if `value` is no such weight.
-[[nodiscard]] std::optional<WeightOperand> weight_operand(torch::jit::Value* value, const c10::ivalue::Object& self);
-
-// A matrix product y = x W (+ b) with a weight W [in, out].
-struct WeightProduct {
-  torch::jit::Node* node = nullptr;
-  std::size_t activation_input = 0;  // which input of `node` is x
-  WeightOperand weight;
-  std::int64_t in = 0;
-  std::int64_t out = 0;
-
-  [[nodiscard]] torch::jit::Value* activation() const { return node->input(activation_input); }
-};
-
-// The product that `node` computes, if it is one with a two-dimensional weight.
-[[nodiscard]] std::optional<WeightProduct> weight_product(torch::jit::Node* node, const c10::ivalue::Object& self);
+// Nothing if `value` is no such weight.
+[[nodiscard]] std::optional<WeightOperand> weight_operand(torch::jit::Value* value, const Scope& scope);
 
 }  // namespace saetap::hooks

@@ -45,6 +45,33 @@ void read_phases(Config& config, const ConfigValue& value) {
   config.collect_eval = eval;
 }
 
+HookRule read_hook(const ConfigValue& rule) {
+  HookRule hook;
+  for (const ConfigValue& member : rule.members()) {
+    if (member.key() == "module") {
+      hook.module = member.text(1);
+    } else if (member.key() == "method") {
+      hook.method = member.text(1);
+    } else if (member.key() == "value") {
+      hook.value = member.text(1);
+    } else {
+      member.refuse("one of the keys \"module\", \"method\", \"value\"");
+    }
+  }
+  if (hook.value.empty()) rule.refuse("an object with a \"value\", the site that `saetap inspect` names, or \"none\"");
+  return hook;
+}
+
+void read_hooks(Config& config, const ConfigValue& value) {
+  config.hooks.clear();
+  for (const ConfigValue& rule : value.items("a list of objects")) config.hooks.push_back(read_hook(rule));
+}
+
+void read_scale(Config& config, const ConfigValue& value) {
+  static constexpr std::array<std::string_view, 2> kNames{"decoder_input", "decoder_norm"};
+  config.activation_scale = static_cast<ActivationScale>(value.one_of(kNames));
+}
+
 void read_token_ids(Config& config, const ConfigValue& value) {
   config.tokens.ignore_token_ids.clear();
   for (const ConfigValue& id : value.items("a list of token ids")) {
@@ -77,7 +104,9 @@ constexpr std::array<Key, 7> kOriginalKeys{{
      [](Config& c, const ConfigValue& v) { c.samples_per_feature_to_save = v.whole(0, 1'000'000); }},
 }};
 
-constexpr std::array<Key, 9> kOwnKeys{{
+constexpr std::array<Key, 11> kOwnKeys{{
+    {"hooks", read_hooks},
+    {"activation_scale", read_scale},
     {"output_dir", [](Config& c, const ConfigValue& v) { c.output_dir = v.text(1); }},
     {"tokens", nullptr},  // an object: kTokenKeys
     {"tokenizer", [](Config& c, const ConfigValue& v) { c.tokenizer = v.text(0); }},
@@ -140,6 +169,11 @@ void read_top_level(Config& config, const ConfigValue& object) {
 }
 
 }  // namespace
+
+std::string hook_rule_json(const HookRule& rule) {
+  const nlohmann::ordered_json json{{"module", rule.module}, {"method", rule.method}, {"value", rule.value}};
+  return "\"hooks\": [" + json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "]";
+}
 
 Config parse_config(std::string_view json_text, bool collect_by_default) {
   const nlohmann::json json = parse_config_json(json_text);

@@ -14,6 +14,22 @@ namespace saetap {
 enum class RankBy : std::uint8_t { max_activation, mean, density, count };
 enum class LogLevel : std::uint8_t { error, warning, info, debug };
 
+// What an activation of a feature is. Some libraries speak of it in units of what it adds to the output.
+enum class ActivationScale : std::uint8_t {
+  decoder_input,  // the number that enters the decoder
+  decoder_norm,   // that number times the norm of the feature's decoder direction
+};
+
+// What to hook where the analysis of a module is not sure, or not right.
+struct HookRule {
+  std::string module;  // unmangled type, "TopKSAE"; empty: any
+  std::string method;  // empty: any
+  std::string value;   // the site, as `saetap inspect` names it, or kHookNothing
+};
+inline constexpr const char* kHookNothing = "none";
+// The rule as it is written in a config.
+[[nodiscard]] std::string hook_rule_json(const HookRule& rule);
+
 struct TokenOptions {
   std::vector<std::int32_t> ignore_token_ids;  // never a sample, never counted; stripped from the ends of a sequence
   std::int64_t ignore_first_positions = 0;     // of a stripped sequence
@@ -30,6 +46,8 @@ struct Config {
   std::int64_t samples_per_feature_to_save = 10;
 
   std::string output_dir = "activation_samples";
+  std::vector<HookRule> hooks;
+  ActivationScale activation_scale = ActivationScale::decoder_input;
   TokenOptions tokens;
   std::string tokenizer;  // path of the model's tokenizer.json; empty: ids are shown
   WindowRule sample_window_steps;

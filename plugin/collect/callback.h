@@ -7,19 +7,19 @@
 #include <string>
 #include <vector>
 
+#include "hooks/phase.h"
 #include "plugin/scan/batch_scan.h"
 #include "plugin/trace/token_position.h"
 
 namespace saetap {
 
-// train: gradients are enabled and the module is not in eval mode; eval: everything else.
-enum class Phase : std::uint8_t { train, eval };
-
 // A place where feature activations enter a decoder. Stays valid, at the same address, until on_finish has returned.
 struct Site {
   int id = 0;                 // dense, from 0, in the order of attaching
-  std::string name;           // the identity across runs: type, method, number of features, ordinal
-  std::string module_type;    // unmangled TorchScript type
+  std::string name;           // the identity across runs: type, path, method, number of features, group, ordinal
+  std::string module_type;    // unmangled TorchScript type of the module that was called
+  std::string path;           // of the SAE inside that module, "saes.1"; empty: the module itself
+  std::int64_t group = -1;    // which layer or instance of a stack [L, N, F]; -1: no stack
   std::string method;         // the method the decoder product stands in
   std::string description;    // what was found and why, one line for people
   std::int64_t features = 0;  // F

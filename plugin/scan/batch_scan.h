@@ -32,6 +32,14 @@ struct DenseActivations {
   std::int64_t row_stride = 0;
 };
 
+// A view of a code kept as pairs: `per_row` of them in each row, at most one for each feature. Contiguous.
+struct PairActivations {
+  const float* values = nullptr;           // [rows, per_row]
+  const std::int64_t* features = nullptr;  // [rows, per_row]
+  std::int64_t rows = 0;
+  std::int64_t per_row = 0;
+};
+
 // The features first..last-1, scanned in the order of the rows. Threads take disjoint ranges of features, so the result
 // does not depend on their number.
 struct FeatureRange {
@@ -44,6 +52,9 @@ struct FeatureRange {
 // only the range is written (reset first). Candidates are appended. Thread-safe for disjoint ranges with separate
 // candidate vectors.
 void scan_features(const DenseActivations& activations, FeatureRange range, const std::uint8_t* eligible,
+                   const float* bars, FeatureSums* sums, std::vector<Candidate>& candidates);
+// The same of a code kept as pairs; what no pair names is 0.
+void scan_features(const PairActivations& activations, FeatureRange range, const std::uint8_t* eligible,
                    const float* bars, FeatureSums* sums, std::vector<Candidate>& candidates);
 
 }  // namespace saetap

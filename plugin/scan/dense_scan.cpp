@@ -1,9 +1,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <limits>
 
-#include "plugin/scan/batch_scan.h"
+#include "plugin/scan/taker.h"
 
 namespace saetap {
 namespace {
@@ -36,8 +35,7 @@ std::uint32_t nonzero_mask(const float* values) {
 
 class RowScan {
  public:
-  RowScan(const float* bars, FeatureSums* sums, std::vector<Candidate>& candidates)
-      : bars_(bars), sums_(sums), candidates_(candidates) {}
+  explicit RowScan(Taker taker) : taker_(taker) {}
 
   void scan(const float* values, std::uint32_t row, FeatureRange range) {
     std::int64_t feature = range.first;
@@ -46,36 +44,17 @@ class RowScan {
       for (std::int64_t quarter = feature; quarter < feature + kBlock; quarter += kQuarter) {
         for (std::uint32_t mask = nonzero_mask(values + quarter); mask != 0; mask &= mask - 1) {
           const std::int64_t found = quarter + std::countr_zero(mask);
-          take(values[found], row, found);
+          taker_.take(values[found], row, found);
         }
       }
     }
     for (; feature < range.last; ++feature) {
-      if (values[feature] != 0) take(values[feature], row, feature);
+      if (values[feature] != 0) taker_.take(values[feature], row, feature);
     }
   }
 
  private:
-  void take(float value, std::uint32_t row, std::int64_t feature) {
-    constexpr float kLargest = std::numeric_limits<float>::max();
-    FeatureSums& sums = sums_[feature];
-    if (value > 0 && value <= kLargest) {
-      sums.sum += value;
-      sums.sum_of_squares += double{value} * value;
-      sums.max = std::max(sums.max, value);
-      ++sums.active;
-      const bool wanted = bars_ != nullptr && value >= bars_[feature];
-      if (wanted) candidates_.push_back({row, static_cast<std::uint32_t>(feature), value});
-    } else if (value < 0 && value >= -kLargest) {
-      ++sums.negative;
-    } else {
-      ++sums.nonfinite;
-    }
-  }
-
-  const float* bars_;
-  FeatureSums* sums_;
-  std::vector<Candidate>& candidates_;
+  Taker taker_;
 };
 
 }  // namespace
@@ -83,7 +62,7 @@ class RowScan {
 void scan_features(const DenseActivations& activations, FeatureRange range, const std::uint8_t* eligible,
                    const float* bars, FeatureSums* sums, std::vector<Candidate>& candidates) {
   std::fill(sums + range.first, sums + range.last, FeatureSums{});
-  RowScan scan(bars, sums, candidates);
+  RowScan scan(Taker{bars, sums, candidates});
   for (std::int64_t row = 0; row < activations.rows; ++row) {
     if (eligible != nullptr && eligible[row] == 0) continue;
     scan.scan(activations.values + row * activations.row_stride, static_cast<std::uint32_t>(row), range);

@@ -48,11 +48,6 @@ std::uint64_t alive_features(const SiteCollection& collection) {
 
 }  // namespace
 
-std::string site_line(const hooks::Meeting& meeting, const hooks::FeatureSite& site) {
-  return meeting.type_name + " › " + meeting.function.name() + ": features [N, " + std::to_string(site.width()) +
-         "] enter " + site.decoder.weight.path + " (" + site.reason + ")";
-}
-
 std::string site_summary(const Site& site, const SiteCounts& counts, const SampleCollector& collector,
                          const SessionFacts& facts) {
   const auto found = collector.sites().find(site.id);

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "hooks/discover.h"
 #include "plugin/collect/sample_collector.h"
 
 namespace saetap {
@@ -18,8 +17,6 @@ struct SessionFacts {
   double seconds_total = 0;            // from the first tap to the latest
 };
 
-// "TopKSAE › forward: features [N, 4096] enter W_dec (TopK, certain)"
-[[nodiscard]] std::string site_line(const hooks::Meeting& meeting, const hooks::FeatureSite& site);
 // "1.02 M tokens, 100.0 % seen, 99.98 % of rows resolved · 4,071 of 4,096 features alive · overhead 0.6 %"
 [[nodiscard]] std::string site_summary(const Site& site, const SiteCounts& counts, const SampleCollector& collector,
                                        const SessionFacts& facts);

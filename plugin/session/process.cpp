@@ -40,7 +40,6 @@ void finish_at_exit() {
 
 // A forked child shares neither the store nor our threads with its parent: it forgets the session and records nothing.
 void forget_in_child() {
-  hooks::set_tap_sink(nullptr);
   hooks::Discovery::abandon();
   running.store(nullptr);
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <set>
 
 #include "plugin/log.h"
 #include "plugin/session/run_identity.h"
@@ -56,8 +55,6 @@ class Session::Turn {
 Session::Session(Config config, std::string program)
     : config_(std::move(config)),
       writer_((std::filesystem::path(config_.output_dir) / "samples.saetap").string(), run_header(config_, program)),
-      discovery_([this](hooks::Meeting& meeting) { return on_meeting(meeting); },
-                 [](const std::string& what) { log(LogLevel::warning, "left alone    " + what); }),
       provenance_({config_.tokens.ignore_token_ids, config_.tokens.ignore_first_positions},
                   static_cast<std::size_t>(config_.tokens.buffer_rows)),
       callbacks_([](const std::string& what) { log(LogLevel::warning, what); }),
@@ -74,65 +71,99 @@ void Session::add_callback(std::string name, std::shared_ptr<Callback> callback)
 }
 
 void Session::start() {
-  hooks::set_tap_sink(this);
-  discovery_.start();
+  hooks::Discovery::of_process().add(*this);
 }
 
 // ---- attach ----
 
-bool Session::on_meeting(hooks::Meeting& meeting) {
-  const auto sites = hooks::find_feature_sites(*meeting.graph, meeting.module);
+void Session::on_failure(const std::string& what) {
+  log(LogLevel::warning, "left alone    " + what);
+}
+
+hooks::Wanted Session::on_meeting(const hooks::Meeting& meeting) {
   const std::lock_guard lock(mutex_);
-  if (finished_) return false;
+  hooks::Wanted wanted;
+  if (finished_) return wanted;
   ++facts_.methods_met;
   for (auto& [id, site] : sites_) site->release_decoder_of_dead_owner();
-  if (!sites.empty() && sites.front().certain) return attach_site(meeting, sites.front());
-  for (const auto& site : sites) {
-    if (!site.worth_naming) continue;
-    facts_.uncertain.push_back(site_line(meeting, site));
-    log(LogLevel::info, "not hooked    " + facts_.uncertain.back());
+  wanted.sites = choose_sites(meeting);
+  attach_sites(meeting, wanted.sites);
+  wanted.tokens = token_input(meeting);
+  if (wanted.tokens != nullptr && stream_taps_.count(meeting.stream_tap()) == 0) {
+    const auto name = meeting.type_name + " › " + meeting.function.name();
+    stream_taps_.emplace(meeting.stream_tap(), StreamTap{name, false});
+    log(LogLevel::debug, "listening to " + name);
   }
-  return attach_stream(meeting);
+  return wanted;
 }
 
-bool Session::attach_site(hooks::Meeting& meeting, const hooks::FeatureSite& found) {
-  FeatureTap tap;
-  tap.site.module_type = meeting.type_name;
-  tap.site.method = meeting.function.name();
-  tap.site.description = site_line(meeting, found);
-  tap.site.features = found.width();
-  tap.site.d_in = found.encoder.in;
-  tap.site.d_out = found.decoder.out;
-  tap.decoder_attribute = found.decoder.weight.attribute;
-  if (tap.decoder_attribute.empty()) tap.decoder_constant.emplace(found.decoder.weight.tensor.getIntrusivePtr());
-  tap.decoder_transposed = found.decoder.weight.transposed;
-  hooks::insert_feature_tap(*meeting.graph, found, static_cast<int>(feature_taps_.size()));
-  log(LogLevel::info, "attached  " + tap.site.description);
-  feature_taps_.push_back(std::move(tap));
-  return true;
+// What the config says of the method, else every site that is certain.
+std::vector<std::size_t> Session::choose_sites(const hooks::Meeting& meeting) {
+  std::vector<std::size_t> chosen;
+  bool ruled = false;
+  for (const auto& rule : config_.hooks) {
+    const bool concerns = (rule.module.empty() || rule.module == meeting.type_name) &&
+                          (rule.method.empty() || rule.method == meeting.function.name());
+    if (!concerns || (rule.value != kHookNothing && meeting.sites.empty())) continue;
+    ruled = true;
+    std::string values;
+    bool found = rule.value == kHookNothing;
+    for (std::size_t i = 0; i < meeting.sites.size(); ++i) {
+      values += (i == 0 ? "" : ", ") + meeting.sites[i].value;
+      if (meeting.sites[i].value != rule.value) continue;
+      chosen.push_back(i);
+      found = true;
+    }
+    const auto method = meeting.type_name + " › " + meeting.function.name();
+    if (!found && said_.insert("rule " + method + rule.value).second) {
+      log(LogLevel::warning, "not hooked    " + method + " has no site \"" + rule.value + "\"; it has: " + values);
+    }
+  }
+  if (ruled) return chosen;
+  for (std::size_t i = 0; i < meeting.sites.size(); ++i) {
+    if (meeting.sites[i].certain) chosen.push_back(i);
+  }
+  if (chosen.empty()) say_uncertain(meeting);
+  return chosen;
 }
 
-bool Session::attach_stream(hooks::Meeting& meeting) {
-  auto* tokens = token_input(meeting);
-  if (tokens == nullptr) return false;
-  hooks::insert_stream_tap(*meeting.graph, tokens, static_cast<int>(stream_taps_.size()));
-  stream_taps_.push_back({meeting.type_name + " › " + meeting.function.name(), false});
-  log(LogLevel::debug, "listening to " + stream_taps_.back().name);
-  return true;
+void Session::say_uncertain(const hooks::Meeting& meeting) {
+  for (const auto& site : meeting.sites) {
+    const auto line = site_line(meeting, site);
+    if (!site.worth_naming || !said_.insert(line).second) continue;
+    facts_.uncertain.push_back(line);
+    log(LogLevel::info, "not hooked    " + line + "; to hook it: " +
+                            hook_rule_json({meeting.type_name, meeting.function.name(), site.value}));
+  }
+}
+
+void Session::attach_sites(const hooks::Meeting& meeting, const std::vector<std::size_t>& chosen) {
+  std::map<std::string, int> at_path;
+  for (const auto i : chosen) ++at_path[meeting.sites[i].module_path];
+  for (const auto i : chosen) {
+    const auto& found = meeting.sites[i];
+    if (feature_taps_.count(meeting.taps[i]) != 0) continue;  // met again: other listeners came or went
+    // Several decoders in one object are told apart by their weights.
+    const auto path = at_path[found.module_path] == 1 ? found.module_path : found.value;
+    FeatureTap tap(meeting, found, path);
+    if (said_.insert("attached " + tap.site.description).second) {
+      log(LogLevel::info, "attached  " + tap.site.description);
+    }
+    feature_taps_.emplace(meeting.taps[i], std::move(tap));
+  }
 }
 
 // A module that was reloaded, cloned into place of a dead one or moved to another autocast state goes on with its site;
 // another instance beside it or after it gets a site of its own, told apart by an ordinal.
-AttachedSite& Session::site_of(int tap_number, const c10::IValue& owner) {
-  const auto& tap = feature_taps_[static_cast<std::size_t>(tap_number)];
+AttachedSite& Session::site_of(const FeatureTap& tap, const c10::IValue& owner, std::int64_t group) {
+  const auto identity = [](const Site& site) {
+    return std::tie(site.module_type, site.path, site.method, site.features, site.d_in, site.d_out);
+  };
   std::vector<AttachedSite*> of_same_shape;
   for (auto& [id, site] : sites_) {
     const auto& known = site->site();
-    if (known.module_type != tap.site.module_type || known.method != tap.site.method ||
-        known.features != tap.site.features || known.d_in != tap.site.d_in || known.d_out != tap.site.d_out) {
-      continue;
-    }
-    if (site->belongs_to(owner)) return *site;  // nearly every call
+    if (known.group != group || identity(known) != identity(tap.site)) continue;
+    if (site->belongs_to(owner) || !owner.isObject()) return *site;  // nearly every call
     of_same_shape.push_back(site.get());
   }
   // Decoders are compared only for a module that is new here: it takes time, and a dead site stays in the list.
@@ -143,7 +174,9 @@ AttachedSite& Session::site_of(int tap_number, const c10::IValue& owner) {
   }
   Site site = tap.site;
   site.id = static_cast<int>(sites_.size());
-  site.name = tap.site.module_type + "." + tap.site.method + "." + std::to_string(tap.site.features) +
+  site.group = group;
+  site.name = site.module_type + (site.path.empty() ? "" : "." + site.path) + "." + site.method + "." +
+              std::to_string(site.features) + (group < 0 ? "" : "[" + std::to_string(group) + "]") +
               (of_same_shape.empty() ? "" : "#" + std::to_string(of_same_shape.size()));
   auto& attached = *sites_.emplace(site.id, std::make_unique<AttachedSite>(std::move(site), owner)).first->second;
   callbacks_.attach(attached.site());
@@ -155,11 +188,11 @@ AttachedSite& Session::site_of(int tap_number, const c10::IValue& owner) {
 void Session::on_features(const hooks::FeatureEvent& event) noexcept {
   try {
     const Turn turn(*this);
-    if (!turn) return;
-    auto& tap = feature_taps_[static_cast<std::size_t>(event.tap)];
+    const auto found = turn ? feature_taps_.find(event.tap) : feature_taps_.end();
+    if (found == feature_taps_.end()) return;
+    auto& tap = found->second;
     try {
-      if (tap.failed) return site_of(event.tap, event.owner).count(event);
-      handle_features(event);
+      handle_features(tap, event);
     } catch (const std::exception& error) {
       if (tap.failed) return;
       tap.failed = true;
@@ -170,11 +203,18 @@ void Session::on_features(const hooks::FeatureEvent& event) noexcept {
   }
 }
 
-void Session::handle_features(const hooks::FeatureEvent& event) {
-  auto& site = site_of(event.tap, event.owner);
+void Session::handle_features(const FeatureTap& tap, const hooks::FeatureEvent& event) {
+  const auto shape = shape_of_call(tap, event);
   SiteContext context{config_, provenance_, callbacks_, unresolved_};
-  site.handle(feature_taps_[static_cast<std::size_t>(event.tap)], event, context);
-  say_stream(site);
+  for (std::int64_t group = 0; group < shape.groups; ++group) {
+    auto& site = site_of(tap, event.owner, shape.stack ? group : -1);
+    if (tap.failed) {
+      site.count(shape.rows, event.grad_enabled);
+      continue;
+    }
+    site.handle(tap, event, shape, context);
+    say_stream(site);
+  }
   // The first one comes early, so that a run that is broken off has something to show.
   const auto interval = std::chrono::seconds(config_.checkpoint_seconds);
   if (Clock::now() - latest_save_ >= (tried_to_save_ ? interval : std::min(interval, kFirstSave))) save(false);
@@ -184,10 +224,17 @@ void Session::on_stream(const hooks::StreamEvent& event) noexcept {
   try {
     const Turn turn(*this);
     if (!turn) return;
-    auto& tap = stream_taps_[static_cast<std::size_t>(event.tap)];
-    if (tap.failed) return;
+    std::set<std::int64_t> widths;  // of rows that some site reads; all, while there is none
+    const auto reader = feature_taps_.find(event.tap);
+    if (reader != feature_taps_.end()) {  // the rows of an SAE inside the model
+      const auto& site = reader->second.site;
+      record_token_stream(site.module_type + " › " + site.path, event, widths, provenance_);
+      return;
+    }
+    const auto found = stream_taps_.find(event.tap);
+    if (found == stream_taps_.end() || found->second.failed) return;
+    auto& tap = found->second;
     try {
-      std::set<std::int64_t> widths;  // of rows that some site reads; all, while there is none
       for (const auto& [id, site] : sites_) widths.insert(site->site().d_in);
       record_token_stream(tap.name, event, widths, provenance_);
     } catch (const std::exception& error) {
@@ -279,8 +326,7 @@ void Session::finish() {
   }
   callbacks_.finish();
   lock.unlock();
-  hooks::set_tap_sink(nullptr);
-  discovery_.stop();
+  hooks::Discovery::of_process().remove(*this);
 }
 
 SessionFacts Session::facts() {

@@ -7,16 +7,17 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "hooks/discover.h"
-#include "hooks/tap.h"
 #include "plugin/collect/callback_set.h"
 #include "plugin/collect/sample_collector.h"
 #include "plugin/config.h"
 #include "plugin/session/attached_site.h"
+#include "plugin/session/feature_tap.h"
 #include "plugin/session/lines.h"
 #include "plugin/store/store_writer.h"
 #include "plugin/trace/provenance.h"
@@ -24,7 +25,7 @@
 namespace saetap {
 
 // Never destroyed once started: calls may be in flight on any thread until the process ends. Thread-safe.
-class Session : public hooks::TapSink {
+class Session : public hooks::Listener {
  public:
   // `program`: the command line, for the store. Nothing is hooked before start().
   Session(Config config, std::string program);
@@ -41,6 +42,8 @@ class Session : public hooks::TapSink {
   [[nodiscard]] SessionFacts facts();
   [[nodiscard]] std::vector<std::pair<Site, SiteCounts>> sites();
 
+  hooks::Wanted on_meeting(const hooks::Meeting& meeting) override;
+  void on_failure(const std::string& what) override;
   void on_features(const hooks::FeatureEvent& event) noexcept override;
   void on_stream(const hooks::StreamEvent& event) noexcept override;
 
@@ -54,11 +57,11 @@ class Session : public hooks::TapSink {
     bool failed = false;
   };
 
-  bool on_meeting(hooks::Meeting& meeting);
-  bool attach_site(hooks::Meeting& meeting, const hooks::FeatureSite& found);
-  bool attach_stream(hooks::Meeting& meeting);
-  AttachedSite& site_of(int tap, const c10::IValue& owner);
-  void handle_features(const hooks::FeatureEvent& event);
+  std::vector<std::size_t> choose_sites(const hooks::Meeting& meeting);
+  void attach_sites(const hooks::Meeting& meeting, const std::vector<std::size_t>& chosen);
+  void say_uncertain(const hooks::Meeting& meeting);
+  AttachedSite& site_of(const FeatureTap& tap, const c10::IValue& owner, std::int64_t group);
+  void handle_features(const FeatureTap& tap, const hooks::FeatureEvent& event);
   void say_stream(const AttachedSite& site);
   bool save(bool last);
   bool save_files(const SampleCollector& collector, const CheckpointEvent& event);
@@ -70,14 +73,14 @@ class Session : public hooks::TapSink {
       inside_{};  // the thread that holds the lock: a callback that calls the module is not recorded
   bool finished_ = false;
 
-  hooks::Discovery discovery_;
   Provenance provenance_;
   CallbackSet callbacks_;
   std::shared_ptr<SampleCollector> collector_;
   SequenceId unresolved_ = 0;
 
-  std::vector<FeatureTap> feature_taps_;
-  std::vector<StreamTap> stream_taps_;
+  std::map<int, FeatureTap> feature_taps_;  // by tap
+  std::map<int, StreamTap> stream_taps_;
+  std::set<std::string> said_;                          // what is said once, however often a method is met
   std::map<int, std::unique_ptr<AttachedSite>> sites_;  // by Site::id
   std::map<int, std::string> said_streams_;             // what was said of where a site's rows come from
 

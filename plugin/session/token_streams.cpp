@@ -74,7 +74,7 @@ std::vector<std::int32_t> token_ids(const at::Tensor& tokens) {
 
 }  // namespace
 
-Value* token_input(hooks::Meeting& meeting) {
+Value* token_input(const hooks::Meeting& meeting) {
   const auto& inputs = meeting.graph->inputs();
   for (std::size_t i = 1; i < std::min(inputs.size(), meeting.arguments.size()); ++i) {
     if (holds_tokens(meeting.arguments[i]) && inputs[i]->type()->isSubtypeOf(*c10::TensorType::get())) return inputs[i];

@@ -14,7 +14,7 @@ namespace saetap {
 // The graph input of a method that takes tokens [batch, length]: the first two-dimensional integer tensor among the
 // call's arguments, or, where keyword arguments are missing, the one that is looked up in an embedding. Null if there
 // is none.
-[[nodiscard]] torch::jit::Value* token_input(hooks::Meeting& meeting);
+[[nodiscard]] torch::jit::Value* token_input(const hooks::Meeting& meeting);
 
 // Remembers every floating tensor [batch, length, d] or [batch · length, d] that the model returned, alone or in
 // tuples, lists and dicts, each as a stream of its own. Throws for token ids that are none.

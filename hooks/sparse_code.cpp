@@ -1,0 +1,130 @@
+#include "hooks/sparse_code.h"
+
+#include <algorithm>
+#include <array>
+
+namespace saetap::hooks {
+
+using torch::jit::Node;
+using torch::jit::Value;
+
+namespace {
+
+struct Maker {
+  std::string_view operation;
+  std::string_view name;
+  bool strong;
+};
+
+// The first that is found names the code.
+constexpr std::array kMakers = {
+    Maker{"aten::topk", "TopK", true},           Maker{"aten::kthvalue", "TopK", true},
+    Maker{"aten::sort", "TopK", true},           Maker{"aten::gt", "JumpReLU", true},
+    Maker{"aten::ge", "JumpReLU", true},         Maker{"aten::lt", "JumpReLU", true},
+    Maker{"aten::le", "JumpReLU", true},         Maker{"aten::heaviside", "JumpReLU", true},
+    Maker{"aten::hardshrink", "JumpReLU", true}, Maker{"aten::softshrink", "soft threshold", true},
+    Maker{"aten::max", "ReLU", false},           Maker{"aten::relu", "ReLU", false},
+    Maker{"aten::relu_", "ReLU", false},         Maker{"aten::relu6", "ReLU", false},
+    Maker{"aten::clamp_min", "ReLU", false},     Maker{"aten::clamp_min_", "ReLU", false},
+    Maker{"aten::clamp", "ReLU", false},         Maker{"aten::clamp_", "ReLU", false},
+    Maker{"aten::maximum", "ReLU", false},       Maker{"aten::threshold", "ReLU", false},
+    Maker{"aten::threshold_", "ReLU", false},
+};
+
+// The largest of each group, and which it was.
+bool is_group_max(const Node* node) {
+  return is_one_of(node, {"aten::max"}) && node->outputs().size() == 2;
+}
+
+bool is_smooth(const Node* node) {
+  return is_one_of(node, {"aten::gelu", "aten::gelu_", "aten::silu", "aten::silu_", "aten::sigmoid", "aten::tanh",
+                          "aten::softmax", "aten::mish", "aten::elu", "aten::selu", "aten::softplus", "aten::erf",
+                          "aten::leaky_relu", "aten::glu", "aten::hardswish", "aten::log_softmax", "aten::celu"});
+}
+
+// Over the whole batch at once: what is ranked was flattened before.
+bool ranks_whole_batch(const Node* topk) {
+  const Node* made = topk->input(0)->node();
+  if (is_one_of(made, {"aten::flatten"})) return true;
+  if (!is_one_of(made, {"aten::view", "aten::reshape"})) return false;
+  const auto shape = torch::jit::constant_as<std::vector<int64_t>>(made->input(1));
+  return (shape && shape->size() == 1) || (!shape && made->input(1)->node()->inputs().size() == 1);
+}
+
+bool ranks_magnitudes(const Node* topk) {
+  return is_one_of(topk->input(0)->node(), {"aten::abs"});
+}
+
+std::string name_of(const Maker& maker, const Node* node) {
+  if (maker.operation != "aten::topk") return std::string(maker.name);
+  return std::string(ranks_magnitudes(node) ? "abs-" : "") + (ranks_whole_batch(node) ? "BatchTopK" : "TopK");
+}
+
+bool is_zeros(const Value* base) {
+  const Node* node = base->node();
+  if (is_one_of(node, {"aten::zeros", "aten::zeros_like", "aten::new_zeros"})) return true;
+  if (!is_one_of(node, {"aten::full", "aten::full_like", "aten::new_full"})) return false;
+  const std::size_t fill = is_one_of(node, {"aten::new_full"}) ? 2 : 1;
+  const auto value = torch::jit::toIValue(node->input(fill));
+  return value && value->isScalar() && value->toScalar().toDouble() == 0;
+}
+
+}  // namespace
+
+CodeMaker code_maker(const Nodes& between, const Values& after_encoder) {
+  CodeMaker code;
+  std::size_t best = kMakers.size();
+  for (const Node* node : between) {
+    const bool after = std::any_of(node->inputs().begin(), node->inputs().end(),
+                                   [&](const Value* v) { return after_encoder.count(v) != 0; });
+    if (!after) continue;
+    code.smooth |= is_smooth(node);
+    const auto maker = std::find_if(kMakers.begin(), kMakers.begin() + static_cast<std::ptrdiff_t>(best),
+                                    [&](const Maker& m) { return is_one_of(node, {m.operation}); });
+    if (maker == kMakers.begin() + static_cast<std::ptrdiff_t>(best)) continue;
+    best = static_cast<std::size_t>(maker - kMakers.begin());
+    code.name = is_group_max(node) ? "GroupMax" : name_of(*maker, node);
+    code.strong = maker->strong || is_group_max(node);
+    code.plain = is_one_of(node, {"aten::relu", "aten::relu_", "aten::relu6"});
+  }
+  // sign(x) · relu(|x| − t), and relu(x − t) with a threshold of each feature's own
+  const bool shrinks = std::any_of(between.begin(), between.end(), [](const Node* node) {
+    return is_one_of(node, {"aten::sign", "aten::sgn"});
+  });
+  if (code.plain && shrinks) {
+    code.name = "soft threshold";
+    code.plain = false;
+    code.strong = true;
+  }
+  return code;
+}
+
+bool mixes_rows(const Nodes& between, const Values& after_encoder, const Nodes& products) {
+  return std::any_of(between.begin(), between.end(), [&](const Node* node) {
+    const bool after = std::any_of(node->inputs().begin(), node->inputs().end(),
+                                   [&](const Value* v) { return after_encoder.count(v) != 0; });
+    return after && products.count(node) == 0 &&
+           is_one_of(node, {"aten::matmul", "aten::mm", "aten::bmm", "aten::baddbmm", "aten::einsum", "aten::linear",
+                            "aten::softmax", "aten::scaled_dot_product_attention", "aten::cumsum", "aten::conv1d",
+                            "aten::conv2d"});
+  });
+}
+
+std::optional<CodePair> scattered_pair(Value* features) {
+  Node* scatter = features->node();
+  if (!is_one_of(scatter, {"aten::scatter", "aten::scatter_"}) || scatter->inputs().size() != 4) return std::nullopt;
+  Value* base = scatter->input(0);
+  Value* indices = scatter->input(2);
+  Value* values = scatter->input(3);
+  const bool last_dim = torch::jit::constant_as<int64_t>(scatter->input(1)) == -1;
+  const bool from_topk = is_one_of(indices->node(), {"aten::topk"}) && indices->offset() == 1;
+  if (!last_dim || !from_topk || !is_zeros(base)) return std::nullopt;
+  if (!values->type()->isSubtypeOf(*c10::TensorType::get())) return std::nullopt;
+  const Nodes allowed{scatter};
+  for (const auto* value : {features, base, indices, values}) {
+    if (changed_in_place(value, allowed)) return std::nullopt;
+  }
+  return CodePair{values, indices};
+}
+
+}  // namespace saetap::hooks
