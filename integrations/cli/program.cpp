@@ -62,6 +62,7 @@ int run_program(int argc, char** argv) {
   const std::vector<std::string> command(dashes == end ? end : dashes + 1, end);
 
   add_record(program, command);
+  add_inspect(program);
   add_info(program);
   add_features(program);
   add_show(program);
