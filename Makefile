@@ -2,6 +2,7 @@
 #
 #   make demo      train a sparse autoencoder on a real model under saetap and read its features
 #   make test      build and run every test
+#   make test-libraries  every module of the SAE libraries, and a zoo of architectures, under the hook API
 #   make bench     print what recording costs a training step
 #   make lint      check the formatting
 #   make build     configure and compile only (a LibTorch of your own: make build CMAKE_PREFIX_PATH=/path/to/libtorch)
@@ -22,7 +23,9 @@ PREFIX := -UCMAKE_PREFIX_PATH
 BUILD_VENV := .venv/ready
 endif
 
-.PHONY: demo test bench lint build venv packages prepared clean distclean
+EXPORTED := $(BUILD)/exported
+
+.PHONY: demo test test-libraries bench lint build venv packages prepared clean distclean
 
 demo: build prepared
 	DEMO_TOKENS=$(DEMO_TOKENS) examples/run_demo.sh $(BUILD)/bin
@@ -30,8 +33,21 @@ demo: build prepared
 test: build prepared
 	ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
 
+# Writes docs/supported_modules.md from what it saw.
+test-libraries: build .venv/libraries/ready
+	PYTHONPATH=.venv/libraries $(PYTHON) tests/libraries/export_libraries.py --out $(EXPORTED)/libraries
+	$(PYTHON) tests/architectures/export_architectures.py --out $(EXPORTED)/architectures
+	$(PYTHON) tests/modules/check_modules.py $(BUILD)/bin/run_modules $(EXPORTED)/libraries $(EXPORTED)/architectures \
+	  --table docs/supported_modules.md
+
+# The libraries without what they need for other ends: their own requirements are several GB.
+.venv/libraries/ready: tests/libraries/requirements.txt .venv/ready
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .venv/libraries -r $<
+	touch $@
+
 bench: build
-	cmake --build --preset $(PRESET) --target step_overhead
+	cmake --build --preset $(PRESET) --target step_overhead --target attach_cost
+	$(BUILD)/bin/attach_cost
 	$(BUILD)/bin/step_overhead
 
 build: packages $(BUILD_VENV)

@@ -14,7 +14,7 @@ namespace {
 std::vector<hooks::FeatureSite> sites_of(torch::jit::Module& module, std::shared_ptr<torch::jit::Graph>& graph) {
   auto& function = torch::jit::toGraphFunction(module.get_method("forward").function());
   graph = function.optimized_graph()->copy();
-  return hooks::find_feature_sites(*graph, *module._ivalue());
+  return hooks::find_feature_sites(graph, *module._ivalue());
 }
 
 void check_certain(torch::jit::Module module, const std::string& activation, const std::string& decoder) {
@@ -24,10 +24,11 @@ void check_certain(torch::jit::Module module, const std::string& activation, con
   const auto& site = sites.front();
   CHECK(site.certain);
   CHECK(site.activation == activation);
-  CHECK(site.decoder.weight.path == decoder);
-  CHECK(site.encoder.in == 8);
-  CHECK(site.width() == 32);
-  CHECK(site.rows == graph->inputs()[1]);
+  CHECK(site.decoder == decoder);
+  CHECK(site.d_in == 8);
+  CHECK(site.features == 32);
+  REQUIRE(site.points.size() == 1);
+  CHECK(site.points[0].rows == graph->inputs()[1]);
   CHECK(std::count_if(sites.begin(), sites.end(), [](const auto& s) { return s.certain; }) == 1);
 }
 
@@ -49,27 +50,44 @@ TEST_CASE("the decoder's operand is found in ReLU, TopK, JumpReLU and tied SAEs"
 TEST_CASE("a transcoder may be wider on one side") {
   auto module = sae_module("Transcoder", R"(
 def forward(self, x):
-    return torch.matmul(torch.relu(torch.matmul(x, self.W_enc)), self.W_dec) + self.b_dec
+    features = torch.relu(torch.matmul(x, self.W_enc))
+    return torch.matmul(features, self.W_dec) + self.b_dec, features
 )",
                            8, 32, 12);
   std::shared_ptr<torch::jit::Graph> graph;
   const auto sites = sites_of(module, graph);
   REQUIRE(sites.size() == 1);
   CHECK(sites[0].certain);
-  CHECK(sites[0].decoder.out == 12);
-  CHECK_FALSE(sites[0].decoder.weight.transposed);
+  CHECK(sites[0].d_out == 12);
+  const auto weight = module.attr("W_dec").toTensor();
+  CHECK(at::equal(sites[0].decoder_layout.matrices(weight), weight.unsqueeze(0)));
+}
+
+TEST_CASE("two layers with a ReLU and nothing else are named, and not hooked: a feed-forward block looks the same") {
+  for (const auto d_out : {8, 12}) {
+    auto module = sae_module("TwoLayers", R"(
+def forward(self, x):
+    return torch.matmul(torch.relu(torch.matmul(x, self.W_enc)), self.W_dec) + self.b_dec
+)",
+                             8, 96, d_out);
+    std::shared_ptr<torch::jit::Graph> graph;
+    const auto sites = sites_of(module, graph);
+    REQUIRE(sites.size() == 1);
+    CHECK_FALSE(sites[0].certain);
+    CHECK(sites[0].worth_naming);
+    CHECK(sites[0].value == "W_dec");
+  }
 }
 
 TEST_CASE("the weights of a frozen module are constants, and still found") {
-  auto module = sae_module("TopKSAE", kTopKSource, 8, 32);
-  module.register_attribute("training", c10::BoolType::get(), false);
-  auto frozen = torch::jit::freeze(module);
+  const auto module = sae_module("TopKSAE", kTopKSource, 8, 32);
+  auto constants = frozen(module);
   std::shared_ptr<torch::jit::Graph> graph;
-  const auto sites = sites_of(frozen, graph);
+  const auto sites = sites_of(constants, graph);
   REQUIRE_FALSE(sites.empty());
   CHECK(sites.front().certain);
-  CHECK(sites.front().decoder.weight.owner == nullptr);
-  CHECK(at::equal(sites.front().decoder.weight.tensor, module.attr("W_dec").toTensor()));
+  CHECK(sites.front().decoder_attribute.empty());
+  CHECK(at::equal(sites.front().decoder_constant, module.attr("W_dec").toTensor()));
 }
 
 TEST_CASE("an SAE inside a module that does nothing is found with its own decoder") {
@@ -123,7 +141,7 @@ def forward(self, x):
 TEST_CASE("a decoder at the end of a branch is found") {
   check_certain(sae_module("BranchSAE", R"(
 def forward(self, x, scale: float = 1.0):
-    features = torch.relu(torch.matmul(x, self.W_enc))
+    features = torch.relu(torch.matmul(x - self.b_dec, self.W_enc))
     if scale > 0.5:
         reconstruction = torch.matmul(features, self.W_dec)
     else:
@@ -134,19 +152,6 @@ def forward(self, x, scale: float = 1.0):
                 "ReLU", "W_dec");
 }
 
-TEST_CASE(
-    "a parameter used three times keeps a module untapped, with the reason: its gradient's last bit might change") {
-  auto module = sae_module("GatedSAE", R"(
-def forward(self, x):
-    gate = torch.relu(torch.matmul(x - self.b_dec, self.W_enc) + self.b_enc)
-    auxiliary = torch.matmul(gate, self.W_dec) + self.b_dec
-    return torch.matmul(gate, self.W_dec) + self.b_dec, auxiliary
-)",
-                           8, 32);
-  std::shared_ptr<torch::jit::Graph> graph;
-  const auto sites = sites_of(module, graph);
-  REQUIRE_FALSE(sites.empty());
-  CHECK_FALSE(sites.front().certain);
-  CHECK(sites.front().worth_naming);
-  CHECK(sites.front().reason.find("b_dec is used three times") != std::string::npos);
+TEST_CASE("a gated SAE is a site, though a parameter of it is used three times") {
+  check_certain(sae_module("GatedSAE", kGatedSource, 8, 32), "JumpReLU", "W_dec");
 }

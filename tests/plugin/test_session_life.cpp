@@ -47,13 +47,11 @@ TEST_CASE("frozen modules that come and go leave nothing of their weights behind
   session->start();
   std::vector<c10::weak_intrusive_ptr<c10::StorageImpl>> weights;
   for (int turn = 0; turn < 10; ++turn) {
-    auto module = sae_module("ReluSAE", kReluSource, kWidth, kFeatures);
-    module.register_attribute("training", c10::BoolType::get(), false);
-    auto frozen = torch::jit::freeze(module);
-    auto graph = torch::jit::toGraphFunction(frozen.get_method("forward").function()).optimized_graph()->copy();
-    const auto sites = hooks::find_feature_sites(*graph, *frozen._ivalue());
-    weights.emplace_back(sites.at(0).decoder.weight.tensor.storage().getWeakStorageImpl());
-    run(frozen, at::randn({4, kWidth}), 0);
+    auto module = frozen(sae_module("ReluSAE", kReluSource, kWidth, kFeatures));
+    const auto graph = torch::jit::toGraphFunction(module.get_method("forward").function()).optimized_graph()->copy();
+    const auto sites = hooks::find_feature_sites(graph, *module._ivalue());
+    weights.emplace_back(sites.at(0).decoder_constant.storage().getWeakStorageImpl());
+    run(module, at::randn({4, kWidth}), 0);
   }
   CHECK(std::count_if(weights.begin(), weights.end(), [](const auto& weak) { return !weak.expired(); }) <= 1);
   CHECK(session->sites().size() == 1);  // the same decoder each time

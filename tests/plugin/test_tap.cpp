@@ -1,68 +1,13 @@
 // Taps see exactly what the decoder consumes, once per call, and leave no trace in the module.
 #include <doctest/doctest.h>
 
-#include <sstream>
 #include <thread>
 
-#include "hooks/discover.h"
-#include "hooks/tap.h"
 #include "tests/plugin/script_modules.h"
+#include "tests/plugin/tap_recorder.h"
 
 using namespace saetap;
 using namespace saetap::testing;
-
-namespace {
-
-// Hooks every certain site and keeps what the taps see.
-class Recorder : public hooks::TapSink {
- public:
-  Recorder()
-      : discovery_([this](hooks::Meeting& meeting) { return on_meeting(meeting); },
-                   [this](const std::string& what) { failures.push_back(what); }) {
-    hooks::set_tap_sink(this);
-    discovery_.start();
-  }
-  ~Recorder() override { stop(); }
-
-  void stop() {
-    discovery_.stop();
-    hooks::set_tap_sink(nullptr);
-  }
-  void on_features(const hooks::FeatureEvent& event) noexcept override {
-    const std::lock_guard lock(mutex_);
-    features.push_back(event.features.clone());
-    owners.push_back(event.owner);
-    grads.push_back(event.grad_enabled);
-  }
-  void on_stream(const hooks::StreamEvent&) noexcept override {}
-
-  std::vector<at::Tensor> features;
-  std::vector<c10::IValue> owners;
-  std::vector<bool> grads;
-  std::vector<std::string> failures;
-  int meetings = 0;
-
- private:
-  bool on_meeting(hooks::Meeting& meeting) {
-    const std::lock_guard lock(mutex_);
-    ++meetings;
-    const auto sites = hooks::find_feature_sites(*meeting.graph, meeting.module);
-    if (sites.empty() || !sites.front().certain) return false;
-    hooks::insert_feature_tap(*meeting.graph, sites.front(), 0);
-    return true;
-  }
-
-  std::mutex mutex_;
-  hooks::Discovery discovery_;
-};
-
-std::string saved_bytes(const torch::jit::Module& module) {
-  std::ostringstream out;
-  module.save(out);
-  return out.str();
-}
-
-}  // namespace
 
 TEST_CASE("every call is seen once, from the first on, with the decoder's own operand") {
   for (const auto* source : {kReluSource, kTopKSource, kJumpReluSource, kTiedSource, kChangedLaterSource}) {
@@ -117,6 +62,17 @@ TEST_CASE("outputs and gradients are equal to the last bit, with and without aut
   }
 }
 
+TEST_CASE("training is equal to the last bit, a gradient that is summed from three terms included") {
+  const auto x = at::randn({16, 8});
+  for (const auto* source : {kGatedSource, kReluSource, kTopKSource, kJumpReluSource, kTiedSource}) {
+    const auto without = trained(sae_module("SAE", source, 8, 32), x, 8);
+    Recorder recorder;
+    const auto with = trained(sae_module("SAE", source, 8, 32), x, 8);
+    CHECK(recorder.features.size() == 8);
+    CHECK(equal_to_the_last_bit(with, without));
+  }
+}
+
 TEST_CASE("a module met under autocast and without it is tapped in both states") {
   Recorder recorder;
   auto module = sae_module("SAE", kReluSource, 8, 32);
@@ -157,16 +113,14 @@ TEST_CASE("modules loaded, called and destroyed in turn are all seen, and frozen
   Recorder recorder;
   std::vector<c10::weak_intrusive_ptr<c10::StorageImpl>> weights;
   for (int turn = 0; turn < 60; ++turn) {
-    auto module = sae_module("SAE", kTopKSource, 8, 32);
-    module.register_attribute("training", c10::BoolType::get(), false);
-    auto frozen = torch::jit::freeze(module);
+    auto module = frozen(sae_module("SAE", kTopKSource, 8, 32));
     {
-      auto graph = torch::jit::toGraphFunction(frozen.get_method("forward").function()).optimized_graph()->copy();
-      const auto sites = hooks::find_feature_sites(*graph, *frozen._ivalue());
+      const auto graph = torch::jit::toGraphFunction(module.get_method("forward").function()).optimized_graph()->copy();
+      const auto sites = hooks::find_feature_sites(graph, *module._ivalue());
       REQUIRE_FALSE(sites.empty());
-      weights.emplace_back(sites.front().decoder.weight.tensor.storage().getWeakStorageImpl());
+      weights.emplace_back(sites.front().decoder_constant.storage().getWeakStorageImpl());
     }
-    run(frozen, at::randn({5, 8}), 1);
+    run(module, at::randn({5, 8}), 1);
     recorder.owners.clear();
   }
   CHECK(recorder.features.size() == 60);
