@@ -160,6 +160,7 @@ std::vector<Value*> tensors_from_input(Node* node, const Values& from_input) {
 }
 
 void add_sources(Value* value, const Values& from_input, Values& seen, std::unordered_set<Value*>& sources) {
+  if (const auto* element = unpacked_element(value)) value = const_cast<Value*>(element);
   if (!seen.insert(value).second) return;
   const auto inputs = tensors_from_input(value->node(), from_input);
   if (!acts_on_each_row(value->node()) || inputs.empty()) {

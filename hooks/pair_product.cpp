@@ -64,10 +64,15 @@ std::optional<WeightOperand> weight_in_branches(Value* value, const Scope& scope
   return found;
 }
 
-// Traced, it is a reshape with offsets at equal distances.
-Value* before_flattening(Value* value, Value* offsets) {
-  const bool flattened = is_one_of(offsets->node(), {"aten::arange"}) && is_same_after_flattening(value->node());
-  return flattened ? value->node()->input(0) : value;
+// Whether all bags have the same number of pairs: offsets made by arange, or frozen to what it makes.
+bool equal_bags(Value* offsets) {
+  if (is_one_of(offsets->node(), {"aten::arange"})) return true;
+  const auto constant = torch::jit::toIValue(offsets);
+  if (!constant || !constant->isTensor() || !constant->toTensor().defined()) return false;
+  const auto& starts = constant->toTensor();
+  if (starts.dim() != 1 || starts.numel() < 2) return false;
+  const auto sizes = starts.diff();
+  return sizes.eq(sizes[0]).all().item<bool>();
 }
 
 std::optional<WeightProduct> embedding_bag(Node* node, const Scope& scope) {
@@ -76,8 +81,14 @@ std::optional<WeightProduct> embedding_bag(Node* node, const Scope& scope) {
   if (node->inputs().size() <= kScales || torch::jit::constant_as<int64_t>(node->input(kMode)) != 0)
     return std::nullopt;
   Value* offsets = node->input(2);
-  Value* indices = before_branches(before_flattening(node->input(1), offsets), scope);
-  Value* values = before_branches(before_flattening(node->input(kScales), offsets), scope);
+  Value* indices = before_branches(node->input(1), scope);
+  Value* values = before_branches(node->input(kScales), scope);
+  // Traced, [rows, k] is flattened, with offsets at equal distances.
+  const bool flattened = is_same_after_flattening(indices->node()) && is_same_after_flattening(values->node());
+  if (flattened && equal_bags(offsets)) {
+    indices = indices->node()->input(0);
+    values = values->node()->input(0);
+  }
   return product_with(weight_in_branches(node->input(0), scope), node, indices, values);
 }
 
@@ -103,9 +114,12 @@ std::optional<WeightProduct> gather(Node* node, const Scope& scope) {
   at::ArrayRef<Value*> operands = node->inputs().slice(0, 2);
   if (is_one_of(node, {"aten::einsum"})) operands = node->input(1)->node()->inputs();
   if (operands.size() != 2) return std::nullopt;
+  const bool names_dimensions = is_one_of(node, {"aten::einsum"});
   for (const std::size_t rows : {0, 1}) {
     auto* indices = gathered_by(operands[rows], scope);
-    if (indices == nullptr) continue;
+    // One value for each gathered row: elsewhere values get a dimension for it.
+    const bool one_each = names_dimensions || is_one_of(without_casts(operands[1 - rows])->node(), {"aten::unsqueeze"});
+    if (indices == nullptr || !one_each) continue;
     auto* weight = without_unit_dimensions(operands[rows])->node()->input(0);
     auto product =
         product_with(weight_operand(weight, scope), node, indices, without_unit_dimensions(operands[1 - rows]));

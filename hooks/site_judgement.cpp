@@ -149,6 +149,7 @@ std::string evidence(const Candidate& candidate, const GraphView& view) {
   if (same_parameter(*candidate.encoder, *candidate.decoder)) return "tied weights";
   if (candidate.decoder->weight.normalised) return "normalised decoder";
   if (subtracts_a_bias(candidate, view)) return "pre-bias";
+  if (candidate.decoder->weight.dims.size() > 2) return "several layers written at once";
   if (has_linear_skip(candidate, view)) return "linear skip path";
   if (decoded_by_several(candidate, view)) return "decoded by several weights";
   if (code_is_used_otherwise(candidate, view)) return "code used outside the decoder";
@@ -234,6 +235,15 @@ bool add_up(const Candidate& a, const Candidate& b) {
   return std::any_of(one.begin(), one.end(), [&](const Value* sum) { return other.count(sum) != 0; });
 }
 
+// Why it is not clear which of two codes with one decoder are the features; "" if the first are. An auxiliary code is
+// decoded later, from the same rows, into something else.
+std::string doubt_between(const Candidate& first, const Candidate& other) {
+  if (add_up(first, other)) return "two codes are decoded into one sum with the same decoder";
+  if (!same_value(first.rows, other.rows)) return "the same encoder and decoder are applied to other rows as well";
+  if (other.decoder->weight.detached || first.decoder->node->isBefore(other.decoder->node)) return "";
+  return "another code was decoded before it with the same decoder";
+}
+
 // Takes `other` into `site` as another branch's point. False if both may run in one call.
 bool joins(FeatureSite& site, FeatureSite other) {
   const auto& before = other.points.front().before;
@@ -274,10 +284,10 @@ std::vector<FeatureSite> settle(std::vector<Candidate> candidates) {
       continue;
     }
     if (joins(rival->site, candidate.site) || same_value(rival->code, candidate.code)) continue;
-    const bool parts = rival->site.certain && add_up(*rival, candidate);
-    if (parts) refuse(rival->site, true, "two codes are decoded into one sum with the same decoder");
+    const auto doubt = rival->site.certain && candidate.site.certain ? doubt_between(*rival, candidate) : std::string();
+    if (!doubt.empty()) refuse(rival->site, true, doubt);
     candidate.site.certain = false;
-    candidate.site.worth_naming = parts;
+    candidate.site.worth_naming = !doubt.empty();
     candidate.site.reason = "decodes a second time with the same decoder";
     kept.push_back(std::move(candidate));
   }

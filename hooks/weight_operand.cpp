@@ -116,49 +116,70 @@ bool add_dimension(Node* node, WeightOperand& operand) {
   return dim.has_value();
 }
 
+bool keeps_as_it_is(const Node* node) {
+  return is_one_of(node, {"aten::to", "aten::contiguous", "aten::clone", "aten::alias", "aten::type_as", "aten::float",
+                          "aten::to_sparse", "aten::to_dense", "aten::to_mkldnn", "aten::_weight_norm",
+                          "aten::_autocast_to_reduced_precision", "aten::_autocast_to_full_precision"});
+}
+
+bool scales(const Node* node) {
+  return is_one_of(node, {"aten::div", "aten::mul", "aten::add", "aten::sub"});
+}
+
+bool permutes(const Node* node) {
+  return is_one_of(node, {"aten::t", "aten::numpy_T", "aten::mT", "aten::T", "aten::matrix_H", "aten::mH",
+                          "aten::adjoint", "aten::transpose", "aten::swapaxes", "aten::swapdims", "aten::permute"});
+}
+
+bool takes_a_part(const Node* node) {
+  return is_one_of(node, {"aten::narrow", "aten::split", "aten::split_with_sizes", "aten::chunk", "prim::ListUnpack",
+                          "aten::__getitem__"});
+}
+
+bool may_be_seen_through(const Node* node) {
+  return keeps_as_it_is(node) || scales(node) || permutes(node) || takes_a_part(node) ||
+         is_one_of(node, {"aten::detach", "aten::select", "aten::slice", "aten::unsqueeze"});
+}
+
 // Changes `operand`, which node's input is, into what node's output is. False if it is no weight any more.
 bool see_through(Node* node, WeightOperand& operand) {
-  if (is_one_of(node, {"aten::to", "aten::contiguous", "aten::clone", "aten::alias", "aten::type_as", "aten::float",
-                       "aten::to_sparse", "aten::to_dense", "aten::to_mkldnn", "aten::_weight_norm",
-                       "aten::_autocast_to_reduced_precision", "aten::_autocast_to_full_precision"})) {
-    return true;
-  }
+  if (keeps_as_it_is(node)) return true;
+  if (permutes(node)) return swap_dimensions(node, operand);
+  if (takes_a_part(node)) return operand.sliced = true;
   if (is_one_of(node, {"aten::detach"})) return operand.detached = true;
-  if (is_one_of(node, {"aten::div", "aten::mul", "aten::add", "aten::sub"})) {
-    const auto divisor = node->inputs().size() > 1 ? node->input(1)->node()->kind() : torch::jit::prim::Constant;
-    operand.normalised |= is_one_of(node, {"aten::div"}) && divisor != torch::jit::prim::Constant;
-    return true;
-  }
-  if (is_one_of(node, {"aten::t", "aten::numpy_T", "aten::mT", "aten::T", "aten::matrix_H", "aten::mH", "aten::adjoint",
-                       "aten::transpose", "aten::swapaxes", "aten::swapdims", "aten::permute"})) {
-    return swap_dimensions(node, operand);
-  }
   if (is_one_of(node, {"aten::select"})) return select_index(node, operand);
+  if (is_one_of(node, {"aten::unsqueeze"})) return add_dimension(node, operand);
   if (is_one_of(node, {"aten::slice"})) {
     operand.sliced |= !is_whole_slice(node);
     return true;
   }
-  if (is_one_of(node, {"aten::narrow", "aten::split", "aten::split_with_sizes", "aten::chunk", "prim::ListUnpack",
-                       "aten::__getitem__"})) {
-    return operand.sliced = true;
+  const auto divisor = node->inputs().size() > 1 ? node->input(1)->node()->kind() : torch::jit::prim::Constant;
+  operand.normalised |= is_one_of(node, {"aten::div"}) && divisor != torch::jit::prim::Constant;
+  return scales(node);
+}
+
+// What people do to a weight before they use it is not longer than this; a residual stream, which looks like one at
+// each of its sums, is.
+constexpr int kDeepest = 12;
+
+std::optional<WeightOperand> operand_at(Value* value, const Scope& scope, int deepest) {
+  Node* node = value->node();
+  if (node->kind() == torch::jit::prim::GetAttr) return parameter_at(value, scope);
+  if (node->kind() == torch::jit::prim::Constant) return constant_at(value);
+  if (deepest == 0 || !may_be_seen_through(node)) return std::nullopt;
+  // Of the operands of a product with a scale, the weight is the one with two dimensions or more.
+  const std::size_t tried = is_one_of(node, {"aten::mul", "aten::add"}) ? 2 : 1;
+  for (std::size_t i = 0; i < std::min(node->inputs().size(), tried); ++i) {
+    auto operand = operand_at(node->input(i), scope, deepest - 1);
+    if (operand && operand->dims.size() >= 2 && see_through(node, *operand)) return operand;
   }
-  if (is_one_of(node, {"aten::unsqueeze"})) return add_dimension(node, operand);
-  return false;
+  return std::nullopt;
 }
 
 }  // namespace
 
 std::optional<WeightOperand> weight_operand(Value* value, const Scope& scope) {
-  Node* node = value->node();
-  if (node->kind() == torch::jit::prim::GetAttr) return parameter_at(value, scope);
-  if (node->kind() == torch::jit::prim::Constant) return constant_at(value);
-  // Of the operands of a product with a scale, the weight is the one with two dimensions or more.
-  const bool either = is_one_of(node, {"aten::mul", "aten::add"});
-  for (std::size_t i = 0; i < std::min<std::size_t>(node->inputs().size(), either ? 2 : 1); ++i) {
-    auto operand = weight_operand(node->input(i), scope);
-    if (operand && operand->dims.size() >= 2 && see_through(node, *operand)) return operand;
-  }
-  return std::nullopt;
+  return operand_at(value, scope, kDeepest);
 }
 
 }  // namespace saetap::hooks

@@ -20,6 +20,7 @@ void log(LogLevel level, const std::string& line) noexcept {
   if (level > log_level.load(std::memory_order_relaxed)) return;
   try {
     std::string text = "saetap: " + line;
+    text.erase(std::min(text.size(), text.find("\nException raised from")));  // LibTorch's errors carry a stack trace
     std::replace(text.begin(), text.end(), '\n', ' ');
     text += '\n';
     [[maybe_unused]] const auto written = write(STDERR_FILENO, text.data(), text.size());

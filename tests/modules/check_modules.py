@@ -14,20 +14,26 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 FORMS = ("scripted", "traced", "frozen", "optimized")
 
-# What is not hooked although it has features, and why that is so. Nothing else may go unhooked.
+# The one thing that a module may lack by rule: two layers with a ReLU and nothing else are left to a config key.
+LOOKS_ALIKE = "a feed-forward block looks the same"
+
+# What else is not hooked although it has features, and why that is so. Nothing else may go unhooked.
 NOT_HOOKED_BY_ITSELF = {
-    ("AutoEncoderNew", ""): "one ReLU and no pre-bias: a feed-forward block looks the same",
-    ("Transcoder", "same width"): "one ReLU, as wide out as in: a feed-forward block looks the same",
     ("TemporalSAE", "tied, topk"): "its codes are predicted by attention over other rows",
     ("TemporalSAE", "untied, relu"): "its codes are predicted by attention over other rows",
+    ("GatedSAE", ""): "frozen, its auxiliary decoder, which comes first, no longer shows that it was detached",
     ("CrossLayerTranscoderByTarget", ""): "scripted, its loops over lists hide which code meets which decoder",
     ("CrossLayerTranscoderLayers", ""): "its codes go through a list: each looks like a feed-forward block's",
     ("SumOverLayersCrosscoder", ""): "scripted, its encoder stands in a loop",
     ("MatryoshkaChunksSAE", ""): "frozen or in a loop, its parts cannot be put together again",
+    ("SparseCoder", "topk, multi_topk"): "its auxiliary code is what it returns: which are the features is not clear",
+    ("SparseCoder", "topk, multi_topk, dead_mask"):
+        "its auxiliary code is what it returns: which are the features is not clear",
     ("MatryoshkaBatchTopKTrainingSAE", "use_matryoshka_aux_loss, training_forward_pass, dead features"):
         "frozen, its auxiliary decoders are other constants than its decoder",
 }
@@ -35,10 +41,11 @@ NOT_HOOKED_BY_ITSELF = {
 
 def run(program: pathlib.Path, folder: pathlib.Path, cases: list[dict], name: str) -> list[dict]:
     """Runs the cases in a process of its own, on one thread: one order of summation."""
-    work = folder / name
-    work.mkdir(exist_ok=True)
+    work = folder.parent / f"{folder.name}-{name}"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
     for shared in folder.iterdir():
-        if shared.name not in ("manifest.json", name) and not (work / shared.name).exists():
+        if shared.name != "manifest.json":
             (work / shared.name).symlink_to(shared)
     (work / "manifest.json").write_text(json.dumps({"cases": cases}))
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -83,12 +90,13 @@ def right(case: dict, result: dict) -> bool:
         result["difference"] != "other shape" and result["difference"] <= tolerance(case))
 
 
-def complaint(case: dict, result: dict) -> str:
+def complaint(case: dict, result: dict, values: dict[str, str]) -> str:
     """What is wrong with a result; empty if nothing is."""
     if result["outcome"] == "failed":
         return "failed: " + result["reason"][-200:]
     if result["outcome"] == "not hooked":
-        excused = (case["class"], case["variant"]) in NOT_HOOKED_BY_ITSELF
+        alike = LOOKS_ALIKE in result["reason"] and case["name"] in values
+        excused = alike or (case["class"], case["variant"]) in NOT_HOOKED_BY_ITSELF
         return "" if case["expect"] != "hooked" or excused else "not hooked: " + result["reason"]
     if case["features"] is None:
         return "hooked, and has no features"
@@ -181,19 +189,21 @@ def main() -> int:
                  for case in manifest["cases"] if options.all or worth_running(case)]
         results = in_parts(options.program.resolve(), folder, cases, "run")
         values = settled(options.program.resolve(), folder, cases, results)
-        complaints += [f"{c['name']}: {complaint(c, results[c['name']])}" for c in cases if complaint(c, results[c["name"]])]
+        said = {c["name"]: complaint(c, results[c["name"]], values) for c in cases}
+        complaints += [f"{name}: {text}" for name, text in said.items() if text]
         hooked = sum(r["outcome"] == "hooked" for r in results.values())
         print(f"{folder.name}: {len(cases)} cases, {hooked} hooked by themselves, {len(values)} by a config key")
         for library in sorted({case["library"] for case in cases}):
             sections.append(table(library, [c for c in cases if c["library"] == library], results, values,
                                   [e for e in manifest["not_exported"] if e["library"] == library]))
     for line in complaints[:50]:
-        print("WRONG", line)
+        print("WRONG", line[:400])
     if options.table and not complaints:
         why = "\n".join(f"- {name}{', ' + variant if variant else ''}: {reason}"
                         for (name, variant), reason in sorted(NOT_HOOKED_BY_ITSELF.items()))
         options.table.write_text(HEAD + "\n" + "\n\n".join(sections) +
-                                 "\n\n## Why some are not hooked by themselves\n\n" + why + "\n")
+                                 "\n\n## Why some are not hooked by themselves\n\n" +
+                                 f"- two layers with a ReLU and nothing else to go by: {LOOKS_ALIKE}\n" + why + "\n")
     print(f"{len(complaints)} wrong")
     return 1 if complaints else 0
 

@@ -58,7 +58,8 @@ class Case {
  public:
   Case(std::string folder, const json& described) : folder_(std::move(folder)), described_(described) {
     for (const auto& tensor : tensors_of(load("inputs"))) inputs_.emplace_back(tensor);
-    const auto* expected = described_.contains("decoder_input") ? "decoder_input" : "features";
+    const bool recorded = described_.contains("decoder_input") && !described_.at("decoder_input").is_null();
+    const auto* expected = recorded ? "decoder_input" : "features";
     if (!described_.at(expected).is_null()) expected_ = tensors_of(load(expected));
   }
 
@@ -149,7 +150,7 @@ class Case {
     bool equal = true;
     for (const auto& site : result["sites"]) {
       const auto found = seen.find(site["value"].get<std::string>());
-      if (found == seen.end()) continue;
+      if (found == seen.end() || found->second.empty()) continue;
       events += found->second.size();
       // The expected tensor that this site is nearest to, by its first call.
       std::size_t best = 0;
@@ -239,6 +240,18 @@ class Case {
                       });
   }
 
+  // Its code is compressed in the file: what counts is what comes back.
+  static bool shows_no_trace(const std::string& saved) {
+    std::istringstream file(saved);
+    const auto reloaded = torch::jit::load(file);
+    for (const auto& module : reloaded.modules()) {
+      for (const auto& method : module.get_methods()) {
+        if (method.graph()->toString().find("saetap") != std::string::npos) return false;
+      }
+    }
+    return true;
+  }
+
   void train(json& result) const {
     Training without;
     try {
@@ -251,8 +264,7 @@ class Case {
     result["training_equal"] = same(without, with);
     // A module that differs from itself says nothing of us.
     if (!same(without, with)) result["training_repeatable"] = same(without, trained(false));
-    result["checkpoint_clean"] =
-        with.saved.find("saetap") == std::string::npos && with.saved.size() == without.saved.size();
+    result["checkpoint_clean"] = shows_no_trace(with.saved);
   }
 
   std::string folder_;

@@ -9,6 +9,7 @@
 #include "plugin/log.h"
 #include "tests/plugin/hook_witness.h"
 #include "tests/plugin/session_witness.h"
+#include "tests/plugin/tap_recorder.h"
 
 using namespace saetap;
 using namespace saetap::testing;
@@ -94,6 +95,20 @@ TEST_CASE("the only hook may take itself away, and the module's own executor run
   call(sae, 3);
   CHECK(count == 1);
   CHECK(executor_of(sae) == own);
+}
+
+TEST_CASE("while the last hook takes itself away, whoever else listens is told of that call") {
+  auto sae = sae_module("ReluSAE", kReluSource, 8, 32);
+  ForwardHook hook;
+  std::vector<std::vector<std::uintptr_t>> reused;
+  hook = register_forward_hook(sae, {}, [&](const HookEvent&) {
+    hook.remove();
+    // What removing gave back to the allocator is overwritten, so that nobody can go on reading it.
+    for (int i = 0; i < 64; ++i) reused.emplace_back(2, 1);
+  });
+  Recorder recorder;
+  call(sae, 3);
+  CHECK(recorder.seen == 3);
 }
 
 TEST_CASE("a hook taken away by an earlier one is not called any more, not even in the call at hand") {
