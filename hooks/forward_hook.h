@@ -44,7 +44,9 @@ struct HookEvent {
   // strided or sparse COO; of pairs the values, [.., k].
   const at::Tensor& activations;
   const at::Tensor& indices;  // of pairs: which feature each value is of, int64 [.., k]; undefined otherwise
-  const at::Tensor& rows;     // what was given to the encoder, [.., d_in]; undefined where it is not at hand
+  // The rows that the encoder was given, [.., d_in], before what was done to them on the way (centring, scaling, by the
+  // module or by one around it); undefined where they are not at hand.
+  const at::Tensor& rows;
   const c10::IValue& owner;   // the object that holds the decoder; of a frozen module the module
   std::uint64_t step = 0;     // calls of this site with gradients before this one, since the hook was registered
   Phase phase = Phase::eval;
@@ -64,7 +66,8 @@ class SAETAP_HOOK_API ForwardHook {
   ~ForwardHook();
 
   // Takes the hook away. Once it returns, the callback is not called any more: it waits for calls in flight on other
-  // threads, and not for one that it is called from. Harmless when nothing is held.
+  // threads, and not for one that it is called from. Harmless when nothing is held. (Two callbacks that take away each
+  // other's hook, at once on two threads, wait for each other for ever.)
   void remove();
   // Whether the callback will still be called: false after remove(), and after it threw.
   [[nodiscard]] bool active() const;
@@ -79,7 +82,8 @@ class SAETAP_HOOK_API ForwardHook {
 };
 
 // Calls `callback` whenever features enter a decoder of `module`, however the call gets there: by the method itself, or
-// by a method of a module that contains this one. From the next call on; a call in flight on another thread may pass
+// by a method of a module that contains this one. (Where a containing method applies the module twice, the first time
+// alone is seen; a hook on a method that returns its code sees calls of that method itself.) From the next call on; a call in flight on another thread may pass
 // unseen. Hooks run in the order in which they were registered. Thread-safe.
 // Throws std::invalid_argument in one line: no such method, no such site, or no site that is certain (and why).
 [[nodiscard]] SAETAP_HOOK_API ForwardHook register_forward_hook(const torch::jit::Module& module, HookOptions options,

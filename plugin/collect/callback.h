@@ -71,7 +71,7 @@ struct CheckpointEvent {
 
 // Calls come one at a time (the session holds its lock), on whichever thread runs the module; a callback that throws is
 // switched off with one log line (it is still asked to save what it kept) and the others go on. A callback must not
-// call the hooked module.
+// call the hooked module, nor register a hook.
 class Callback {
  public:
   virtual ~Callback() = default;
