@@ -47,8 +47,8 @@ struct HookEvent {
   // The rows that the encoder was given, [.., d_in], before what was done to them on the way (centring, scaling, by the
   // module or by one around it); undefined where they are not at hand.
   const at::Tensor& rows;
-  const c10::IValue& owner;   // the object that holds the decoder; of a frozen module the module
-  std::uint64_t step = 0;     // calls of this site with gradients before this one, since the hook was registered
+  const c10::IValue& owner;  // the object that holds the decoder; of a frozen module the module
+  std::uint64_t step = 0;    // calls of this site with gradients before this one, since the hook was registered
   Phase phase = Phase::eval;
 };
 
@@ -83,8 +83,8 @@ class SAETAP_HOOK_API ForwardHook {
 
 // Calls `callback` whenever features enter a decoder of `module`, however the call gets there: by the method itself, or
 // by a method of a module that contains this one. (Where a containing method applies the module twice, the first time
-// alone is seen; a hook on a method that returns its code sees calls of that method itself.) From the next call on; a call in flight on another thread may pass
-// unseen. Hooks run in the order in which they were registered. Thread-safe.
+// alone is seen; a hook on a method that returns its code sees calls of that method itself.) From the next call on; a
+// call in flight on another thread may pass unseen. Hooks run in the order in which they were registered. Thread-safe.
 // Throws std::invalid_argument in one line: no such method, no such site, or no site that is certain (and why).
 [[nodiscard]] SAETAP_HOOK_API ForwardHook register_forward_hook(const torch::jit::Module& module, HookOptions options,
                                                                 HookCallback callback);

@@ -10,7 +10,8 @@ namespace saetap {
 // Lines above this level are not printed. Thread-safe.
 void set_log_level(LogLevel level);
 
-// Writes one whole line with a single write(2). Newlines inside are made spaces, and LibTorch's stack traces cut off. Thread-safe.
+// Writes one whole line with a single write(2). Newlines inside are made spaces, and LibTorch's stack traces cut off.
+// Thread-safe.
 void log(LogLevel level, const std::string& line) noexcept;
 
 }  // namespace saetap
