@@ -27,6 +27,11 @@ bool adds_to_list(const Node* node) {
   return is_one_of(node, {"aten::append", "aten::insert", "aten::extend", "aten::_set_item"});
 }
 
+// Takes of its input the shape alone.
+bool is_noise(const Node* node) {
+  return is_one_of(node, {"aten::rand_like", "aten::randn_like", "aten::ones_like"});
+}
+
 bool spread(Block* block, Values& reached) {
   const auto is_reached = [&](const Value* v) { return reached.count(v) != 0; };
   const auto reach = [&](const Value* output) {
@@ -42,7 +47,7 @@ bool spread(Block* block, Values& reached) {
       hit = spread(inner, reached) || hit;
       hit = hit || std::any_of(inner->outputs().begin(), inner->outputs().end(), is_reached);
     }
-    if (!hit) continue;
+    if (!hit || is_noise(node)) continue;
     std::for_each(node->outputs().begin(), node->outputs().end(), reach);
     if (adds_to_list(node)) reached.insert(node->input(0));
     any = true;

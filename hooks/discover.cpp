@@ -9,6 +9,7 @@ namespace {
 
 // RecordFunction takes plain functions, so the one that observes is found here.
 std::atomic<Discovery*> observing{nullptr};
+std::atomic<bool> is_abandoned{false};
 
 // "__torch__.models.___torch_mangle_3.TopKSAE" -> "TopKSAE"
 std::string unmangled(const c10::ClassTypePtr& type) {
@@ -58,8 +59,13 @@ void Discovery::ask_again() {
 }
 
 void Discovery::abandon() noexcept {
+  is_abandoned.store(true, std::memory_order_release);
   observing.store(nullptr, std::memory_order_release);
   set_tap_sink(nullptr);
+}
+
+bool Discovery::abandoned() noexcept {
+  return is_abandoned.load(std::memory_order_acquire);
 }
 
 std::unique_ptr<at::ObserverContext> Discovery::observe(const at::RecordFunction& call) {

@@ -62,6 +62,7 @@ class Discovery : public TapSink {
   void ask_again();
   // For a forked child: stops observing without touching a lock that a thread of the parent may hold.
   static void abandon() noexcept;
+  [[nodiscard]] static bool abandoned() noexcept;
 
   void on_features(const FeatureEvent& event) noexcept override;
   void on_stream(const StreamEvent& event) noexcept override;

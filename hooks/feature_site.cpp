@@ -89,8 +89,10 @@ void set_point(Candidate& candidate) {
   point.owner = decoder.weight.owner;
   point.values = decoder.weight.sliced ? before_slices(decoder.activation) : decoder.activation;
   if (decoder.scales == nullptr) point.dense = point.values;
-  const auto pair = decoder.scales != nullptr ? CodePair{decoder.scales, decoder.activation}
-                                              : scattered_pair(point.values).value_or(CodePair{});
+  // A stack of pairs is read as what it is scattered into: that has the axis that tells its layers apart.
+  const auto scattered = candidate.site.groups > 1 ? std::nullopt : scattered_pair(point.values);
+  const auto pair =
+      decoder.scales != nullptr ? CodePair{decoder.scales, decoder.activation} : scattered.value_or(CodePair{});
   if (pair.values != nullptr && visible_at(pair.values, decoder.node) && visible_at(pair.indices, decoder.node)) {
     candidate.site.form = CodeForm::pair;
     candidate.site.distinct_pairs = is_one_of(without_casts(pair.indices)->node(), {"aten::topk"});
@@ -125,9 +127,11 @@ std::optional<Candidate> candidate_of(const WeightProduct& decoder, const GraphV
     between.stopped_at.merge(more.stopped_at);
   }
   for (const auto& product : view.products) {
-    if (candidate.encoder == nullptr && between.stopped_at.count(product.node) != 0 && fits(product, candidate.site)) {
-      candidate.encoder = &product;
-    }
+    if (between.stopped_at.count(product.node) == 0 || !fits(product, candidate.site)) continue;
+    // Of several (a router, a condition), the first that reads rows as wide as are written.
+    const bool as_wide = product.row_width == decoder.layout.out;
+    const bool better = candidate.encoder != nullptr && as_wide && candidate.encoder->row_width != decoder.layout.out;
+    if (candidate.encoder == nullptr || better) candidate.encoder = &product;
   }
   if (candidate.encoder == nullptr) return std::nullopt;
   const auto& encoder = *candidate.encoder;

@@ -97,6 +97,10 @@ struct ForwardHook::State {
   }
   void call(Hooked& site, const hooks::FeatureEvent& event) {
     if (!enter()) return;
+    struct Leaving {
+      State& state;
+      ~Leaving() { state.leave(); }
+    } const leaving{*this};
     const auto step = event.grad_enabled ? site.steps.fetch_add(1) : site.steps.load();
     try {
       callback({site.site, event.values, event.indices, event.rows, event.owner, step, event.phase});
@@ -105,7 +109,6 @@ struct ForwardHook::State {
     } catch (...) {
       fail(site.site, "unknown exception");
     }
-    leave();
   }
   void fail(const HookSite& site, const std::string& what) {
     log(LogLevel::error, "hook on " + site.value + " taken away: " + what);
@@ -254,6 +257,9 @@ void find_sites(State& state) {
 }  // namespace
 
 ForwardHook register_forward_hook(const torch::jit::Module& module, HookOptions options, HookCallback callback) {
+  if (hooks::Discovery::abandoned()) {
+    throw std::invalid_argument("nothing can be hooked in a process forked from one that is recorded");
+  }
   ForwardHook hook;
   hook.state_ = std::make_shared<State>();
   auto& state = *hook.state_;
@@ -280,27 +286,30 @@ ForwardHook::~ForwardHook() {
 }
 
 void ForwardHook::remove() {
-  if (state_ == nullptr) return;
-  const auto state = std::move(state_);
-  state_ = nullptr;
+  // A callback may take its own hook away, on several threads at once.
+  const auto state = std::atomic_exchange(&state_, std::shared_ptr<State>());
+  if (state == nullptr) return;
   Hooks::of_process().remove(state);
   std::unique_lock lock(state->mutex);
   state->removed = true;
   const auto here = std::this_thread::get_id();
-  const bool inside = std::count(state->running.begin(), state->running.end(), here) > 0;
-  if (!inside) state->idle.wait(lock, [&] { return state->running.empty(); });
+  state->idle.wait(lock, [&] {
+    return std::all_of(state->running.begin(), state->running.end(), [&](const auto id) { return id == here; });
+  });
 }
 
 bool ForwardHook::active() const {
-  if (state_ == nullptr) return false;
-  const std::lock_guard lock(state_->mutex);
-  return !state_->removed;
+  const auto state = std::atomic_load(&state_);
+  if (state == nullptr) return false;
+  const std::lock_guard lock(state->mutex);
+  return !state->removed;
 }
 
 std::vector<HookSite> ForwardHook::sites() const {
+  const auto state = std::atomic_load(&state_);
   std::vector<HookSite> sites;
-  if (state_ == nullptr) return sites;
-  for (const auto& hooked : state_->hooked) sites.push_back(hooked->site);
+  if (state == nullptr) return sites;
+  for (const auto& hooked : state->hooked) sites.push_back(hooked->site);
   return sites;
 }
 

@@ -67,7 +67,7 @@ class SAETAP_HOOK_API ForwardHook {
 
   // Takes the hook away. Once it returns, the callback is not called any more: it waits for calls in flight on other
   // threads, and not for one that it is called from. Harmless when nothing is held. (Two callbacks that take away each
-  // other's hook, at once on two threads, wait for each other for ever.)
+  // other's hook, at once on two threads, wait for each other for ever. A second remove() at once returns at once.)
   void remove();
   // Whether the callback will still be called: false after remove(), and after it threw.
   [[nodiscard]] bool active() const;
@@ -85,7 +85,8 @@ class SAETAP_HOOK_API ForwardHook {
 // by a method of a module that contains this one. (Where a containing method applies the module twice, the first time
 // alone is seen; a hook on a method that returns its code sees calls of that method itself.) From the next call on; a
 // call in flight on another thread may pass unseen. Hooks run in the order in which they were registered. Thread-safe.
-// Throws std::invalid_argument in one line: no such method, no such site, or no site that is certain (and why).
+// Throws std::invalid_argument in one line: no such method, no such site, no site that is certain (and why),
+// or a process forked from one that is recorded.
 [[nodiscard]] SAETAP_HOOK_API ForwardHook register_forward_hook(const torch::jit::Module& module, HookOptions options,
                                                                 HookCallback callback);
 

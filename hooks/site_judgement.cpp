@@ -149,7 +149,7 @@ std::string evidence(const Candidate& candidate, const GraphView& view) {
   if (same_parameter(*candidate.encoder, *candidate.decoder)) return "tied weights";
   if (candidate.decoder->weight.normalised) return "normalised decoder";
   if (subtracts_a_bias(candidate, view)) return "pre-bias";
-  if (candidate.decoder->weight.dims.size() > 2) return "several layers written at once";
+  if (candidate.decoder->weight.dims.size() > 2 && candidate.site.groups == 1) return "several layers written at once";
   if (has_linear_skip(candidate, view)) return "linear skip path";
   if (decoded_by_several(candidate, view)) return "decoded by several weights";
   if (code_is_used_otherwise(candidate, view)) return "code used outside the decoder";
@@ -190,7 +190,7 @@ void judge(Candidate& candidate, const GraphView& view) {
   if (maker.plain && proof.empty() && !given) {
     return refuse(site, true, "it stands inside a larger module and might be a feed-forward block");
   }
-  if (maker.plain && proof.empty() && site.groups == 1) {
+  if (maker.plain && proof.empty()) {
     candidate.only_looks_alike = true;
     return refuse(site, true, "two layers with a ReLU: a feed-forward block looks the same");
   }

@@ -33,7 +33,7 @@ constexpr std::array kMakers = {
 
 // The largest of each group, and which it was.
 bool is_group_max(const Node* node) {
-  return is_one_of(node, {"aten::max"}) && node->outputs().size() == 2;
+  return is_one_of(node, {"aten::max"}) && node->outputs().size() == 2 && !node->output(1)->uses().empty();
 }
 
 bool is_smooth(const Node* node) {
@@ -55,11 +55,6 @@ bool ranks_magnitudes(const Node* topk) {
   return is_one_of(topk->input(0)->node(), {"aten::abs"});
 }
 
-std::string name_of(const Maker& maker, const Node* node) {
-  if (maker.operation != "aten::topk") return std::string(maker.name);
-  return std::string(ranks_magnitudes(node) ? "abs-" : "") + (ranks_whole_batch(node) ? "BatchTopK" : "TopK");
-}
-
 bool is_zeros(const Value* base) {
   const Node* node = base->node();
   if (is_one_of(node, {"aten::zeros", "aten::zeros_like", "aten::new_zeros"})) return true;
@@ -67,6 +62,68 @@ bool is_zeros(const Value* base) {
   const std::size_t fill = is_one_of(node, {"aten::new_full"}) ? 2 : 1;
   const auto value = torch::jit::toIValue(node->input(fill));
   return value && value->isScalar() && value->toScalar().toDouble() == 0;
+}
+
+bool is_zero(const Value* value) {
+  if (is_one_of(value->node(), {"aten::tensor", "aten::scalar_tensor", "prim::NumToTensor"})) {
+    return is_zero(value->node()->input(0));
+  }
+  if (is_zeros(value)) return true;
+  const auto constant = torch::jit::toIValue(value);
+  if (!constant) return false;
+  if (constant->isTensor()) return constant->toTensor().defined() && constant->toTensor().eq(0).all().item<bool>();
+  return constant->isScalar() && constant->toScalar().toDouble() == 0;
+}
+
+// Whether what a comparison tells apart is set to zero: not so in a leaky activation, or where it asks for overflow.
+bool sets_to_zero(const Value* mask) {
+  return std::any_of(mask->uses().begin(), mask->uses().end(), [](const auto& use) {
+    const Node* node = use.user;
+    if (is_one_of(node, {"aten::mul", "aten::mul_"})) return true;
+    if (is_one_of(node, {"aten::masked_fill", "aten::masked_fill_", "aten::index_put_", "aten::index_put"})) {
+      return is_zero(node->input(2));
+    }
+    if (is_one_of(node, {"aten::where"}) && node->inputs().size() == 3) {
+      return is_zero(node->input(1)) || is_zero(node->input(2));
+    }
+    const bool hands_on = is_one_of(node, {"aten::to",
+                                           "aten::type_as",
+                                           "aten::float",
+                                           "aten::bitwise_and",
+                                           "aten::logical_and",
+                                           "aten::__and__",
+                                           "aten::bitwise_not",
+                                           "aten::logical_not",
+                                           "aten::bitwise_or",
+                                           "aten::logical_or",
+                                           "aten::unsqueeze",
+                                           "aten::detach",
+                                           "aten::view",
+                                           "aten::reshape",
+                                           "aten::expand_as",
+                                           "prim::ListConstruct",
+                                           "aten::sub",
+                                           "aten::rsub",
+                                           "aten::clone",
+                                           "aten::_autocast_to_reduced_precision",
+                                           "aten::_autocast_to_full_precision"});
+    return hands_on && sets_to_zero(node->output());
+  });
+}
+
+// Whether the operation, which may be used for other ends, makes the code sparse here.
+bool makes_sparse(const Node* node) {
+  if (is_one_of(node, {"aten::gt", "aten::ge", "aten::lt", "aten::le"})) return sets_to_zero(node->output());
+  if (is_one_of(node, {"aten::max"})) {
+    const bool of_two = node->inputs().size() == 2 && node->input(1)->type()->isSubtypeOf(*c10::TensorType::get());
+    return of_two || is_group_max(node);
+  }
+  return true;
+}
+
+std::string name_of(const Maker& maker, const Node* node) {
+  if (maker.operation != "aten::topk") return std::string(maker.name);
+  return std::string(ranks_magnitudes(node) ? "abs-" : "") + (ranks_whole_batch(node) ? "BatchTopK" : "TopK");
 }
 
 }  // namespace
@@ -77,7 +134,7 @@ CodeMaker code_maker(const Nodes& between, const Values& after_encoder) {
   for (const Node* node : between) {
     const bool after = std::any_of(node->inputs().begin(), node->inputs().end(),
                                    [&](const Value* v) { return after_encoder.count(v) != 0; });
-    if (!after) continue;
+    if (!after || !makes_sparse(node)) continue;
     code.smooth |= is_smooth(node);
     const auto maker = std::find_if(kMakers.begin(), kMakers.begin() + static_cast<std::ptrdiff_t>(best),
                                     [&](const Maker& m) { return is_one_of(node, {m.operation}); });
@@ -85,7 +142,7 @@ CodeMaker code_maker(const Nodes& between, const Values& after_encoder) {
     best = static_cast<std::size_t>(maker - kMakers.begin());
     code.name = is_group_max(node) ? "GroupMax" : name_of(*maker, node);
     code.strong = maker->strong || is_group_max(node);
-    code.plain = is_one_of(node, {"aten::relu", "aten::relu_", "aten::relu6"});
+    code.plain = maker->name == "ReLU" && !is_group_max(node);
   }
   // sign(x) · relu(|x| − t), and relu(x − t) with a threshold of each feature's own
   const bool shrinks = std::any_of(between.begin(), between.end(), [](const Node* node) {

@@ -11,7 +11,7 @@ namespace saetap::hooks {
 struct CodeMaker {
   std::string name;     // "TopK", "BatchTopK", "JumpReLU", "ReLU"…; empty if nothing seen makes the code sparse
   bool strong = false;  // it says by itself that the code is a sparse one
-  bool plain = false;   // a ReLU and no more, which a feed-forward block may have as well
+  bool plain = false;   // a ReLU in whatever words, and no more: a feed-forward block may have it as well
   bool smooth = false;  // a smooth non-linearity, as feed-forward blocks have: GELU, SiLU…
 };
 

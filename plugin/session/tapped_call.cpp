@@ -31,7 +31,7 @@ at::Tensor matrix_of(const at::Tensor& tensor, std::int64_t feature_axis, std::i
 
 void read_pairs(const FeatureTap& tap, const hooks::FeatureEvent& event, TappedCall& call) {
   const auto& values = event.values;
-  if (!event.indices.defined() || values.dim() < 2 || values.sizes() != event.indices.sizes()) {
+  if (!event.indices.defined() || values.dim() < 1 || values.sizes() != event.indices.sizes()) {
     throw std::runtime_error("values and indices of pairs differ in shape");
   }
   const auto per_row = values.size(-1);

@@ -196,7 +196,7 @@ class Json(InspectTest):
     def test_a_feed_forward_block_is_uncertain(self) -> None:
         (found,) = self.candidates(FeedForward)
         self.assertEqual((found["confidence"], found["value"]), ("uncertain", "down.weight"))
-        self.assertEqual(found["reason"], "ReLU, but a feed-forward block looks the same")
+        self.assertEqual(found["reason"], "ReLU, but two layers with a ReLU: a feed-forward block looks the same")
 
     def test_what_is_none_is_listed_as_no(self) -> None:
         (found,) = self.candidates(SmoothFeedForward)
