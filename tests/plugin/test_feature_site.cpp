@@ -138,6 +138,35 @@ def forward(self, x):
                                          8, 32)));
 }
 
+TEST_CASE("a feed-forward block is no site, however its activation is written") {
+  const auto block = [](const std::string& activation) {
+    return sae_module("Block",
+                      "def forward(self, x):\n    h = torch.matmul(x, self.W_enc)\n    h = " + activation +
+                          "\n    return torch.matmul(h, self.W_dec)\n",
+                      8, 32);
+  };
+  CHECK(finds_nothing_certain(block("torch.relu(h)")));
+  CHECK(finds_nothing_certain(block("torch.clamp(h, min=0.0)")));
+  CHECK(finds_nothing_certain(block("torch.clamp(h, -1.0, 1.0)")));
+  CHECK(finds_nothing_certain(block("torch.maximum(h, torch.zeros_like(h))")));
+  CHECK(finds_nothing_certain(block("h / h.abs().max()")));
+  CHECK(finds_nothing_certain(block("torch.where(h > 0.0, h, 0.01 * h)")));
+  CHECK(finds_nothing_certain(block("torch.gelu(h) * (torch.rand_like(h) > 0.1)")));
+  CHECK(finds_nothing_certain(block("torch.exp(h - h.max(-1, True)[0])")));
+}
+
+TEST_CASE("a mask that sets to zero makes a sparse code") {
+  const auto sae = [](const std::string& activation) {
+    return sae_module("SAE",
+                      "def forward(self, x):\n    h = torch.matmul(x, self.W_enc)\n    h = " + activation +
+                          "\n    return torch.matmul(h, self.W_dec)\n",
+                      8, 32);
+  };
+  check_certain(sae("h * (h > 0.5)"), "JumpReLU", "W_dec");
+  check_certain(sae("torch.where(h > 0.5, h, torch.zeros_like(h))"), "JumpReLU", "W_dec");
+  check_certain(sae("h.masked_fill(h < 0.5, 0.0)"), "JumpReLU", "W_dec");
+}
+
 TEST_CASE("a decoder at the end of a branch is found") {
   check_certain(sae_module("BranchSAE", R"(
 def forward(self, x, scale: float = 1.0):

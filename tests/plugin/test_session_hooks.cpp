@@ -141,3 +141,33 @@ TEST_CASE("without the key activations are what enters the decoder") {
   REQUIRE(recorded.witness->batches.size() == 1);
   check_sums(recorded.witness->batches[0], features);
 }
+
+TEST_CASE("a stack of top-k codes is a site for each layer, each with its own rows and sums") {
+  const Folder folder;
+  constexpr int64_t kLayers = 3;
+  torch::manual_seed(19);
+  torch::jit::Module stack("StackedTopK");
+  stack.register_parameter("W_enc", at::randn({kLayers, kWidth, kFeatures}) / 4, false);
+  stack.register_parameter("W_dec", at::randn({kLayers, kFeatures, kWidth}) / 4, false);
+  stack.define(R"(
+def forward(self, x):
+    pre = torch.einsum("lnd,ldf->lnf", [x, self.W_enc])
+    values, indices = torch.topk(torch.relu(pre), 5, -1)
+    features = torch.zeros_like(pre).scatter(-1, indices, values)
+    return torch.einsum("lnf,lfd->lnd", [features, self.W_dec])
+)");
+  const auto x = at::randn({kLayers, 7, kWidth});
+  const auto recorded = record(config_for(folder), stack, {x});
+  REQUIRE(recorded.witness->attached.size() == kLayers);
+  REQUIRE(recorded.witness->batches.size() == kLayers);
+  const auto pre = at::relu(at::einsum("lnd,ldf->lnf", {x, stack.attr("W_enc").toTensor()}));
+  const auto top = pre.topk(5, -1);
+  const auto features = at::zeros_like(pre).scatter(-1, std::get<1>(top), std::get<0>(top));
+  for (int64_t layer = 0; layer < kLayers; ++layer) {
+    const auto& batch = recorded.witness->batches[static_cast<std::size_t>(layer)];
+    CHECK(batch.eligible == 7);
+    CHECK(recorded.witness->attached[static_cast<std::size_t>(layer)] ==
+          "StackedTopK.forward.48[" + std::to_string(layer) + "]");
+    check_sums(batch, features[layer]);
+  }
+}
