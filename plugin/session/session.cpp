@@ -22,6 +22,15 @@ CollectorOptions collector_options(const Config& config) {
           static_cast<float>(config.sample_activation_threshold), config.sample_window_steps};
 }
 
+// Where the SAE is: what the paths of its two weights begin with, "saes.1" of "saes.1.encoder.weight".
+std::string path_of(const hooks::FeatureSite& site) {
+  const auto [here, there] =
+      std::mismatch(site.encoder.begin(), site.encoder.end(), site.decoder.begin(), site.decoder.end());
+  const auto common = std::string(site.encoder.begin(), here);
+  const auto dot = common.rfind('.');
+  return dot == std::string::npos ? "" : common.substr(0, dot);
+}
+
 }  // namespace
 
 // Holds the session for one event, unless it is over or this very thread is inside already.
@@ -139,12 +148,12 @@ void Session::say_uncertain(const hooks::Meeting& meeting) {
 
 void Session::attach_sites(const hooks::Meeting& meeting, const std::vector<std::size_t>& chosen) {
   std::map<std::string, int> at_path;
-  for (const auto i : chosen) ++at_path[meeting.sites[i].module_path];
+  for (const auto i : chosen) ++at_path[path_of(meeting.sites[i])];
   for (const auto i : chosen) {
     const auto& found = meeting.sites[i];
     if (feature_taps_.count(meeting.taps[i]) != 0) continue;  // met again: other listeners came or went
     // Several decoders in one object are told apart by their weights.
-    const auto path = at_path[found.module_path] == 1 ? found.module_path : found.value;
+    const auto path = at_path[path_of(found)] == 1 ? path_of(found) : found.value;
     FeatureTap tap(meeting, found, path);
     if (said_.insert("attached " + tap.site.description).second) {
       log(LogLevel::info, "attached  " + tap.site.description);
