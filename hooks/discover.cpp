@@ -105,8 +105,7 @@ void Discovery::meet_function(const c10::ivalue::Object& module, torch::jit::Fun
   const auto round = round_.load(std::memory_order_acquire);
   if (executors_.knows(*function, unit, round)) return;
   try {
-    function->ensure_defined();
-    const auto graph = function->optimized_graph()->copy();
+    const auto graph = graph_of(method);
     const auto sites = find_feature_sites(graph, module);
     std::vector<std::string> names;
     for (const auto& site : sites) names.push_back(site.value);

@@ -159,7 +159,7 @@ void name_value(FeatureSite& site, std::map<std::string, int>& seen) {
 }  // namespace
 
 std::string name_of(CodeForm form) {
-  return form == CodeForm::pair ? "pair" : form == CodeForm::coo ? "COO" : "dense";
+  return form == CodeForm::pair ? "pair" : form == CodeForm::coo ? "coo" : "dense";
 }
 
 GraphView view_of(const Scope& scope) {

@@ -217,10 +217,8 @@ class Hooks : public hooks::Listener {
 
 // Adds the wanted sites of one method, and of what it calls behind interfaces; returns what was there.
 std::string find_sites(const c10::ivalue::Object& self, torch::jit::Function& method, State& state) {
-  auto* function = torch::jit::tryToGraphFunction(method);
-  if (function == nullptr) return "";
-  function->ensure_defined();
-  const auto graph = function->optimized_graph()->copy();
+  const auto graph = hooks::graph_of(method);
+  if (graph == nullptr) return "";
   const auto sites = hooks::find_feature_sites(graph, self);
   for (const auto& site : sites) {
     const bool chosen = state.options.value.empty() ? site.certain : site.value == state.options.value;

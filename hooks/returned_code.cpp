@@ -26,10 +26,8 @@ std::vector<Value*> returned_tensors(Graph& graph) {
 // `site` gets the decoder.
 bool take_decoder(torch::jit::Function& method, const c10::ivalue::Object& self, const at::Tensor& encoder,
                   FeatureSite& site) {
-  auto* function = torch::jit::tryToGraphFunction(method);
-  if (function == nullptr) return false;
-  function->ensure_defined();
-  const auto graph = function->optimized_graph()->copy();
+  const auto graph = graph_of(method);
+  if (graph == nullptr) return false;
   const auto scopes = scopes_of(*graph, self);
   const auto view = view_of(scopes.front());
   for (const auto& product : view.products) {
@@ -55,17 +53,15 @@ bool take_decoder(torch::jit::Function& method, const c10::ivalue::Object& self,
 
 // Whether the method makes a sparser code with the same encoder: then what is returned is not yet the code.
 bool goes_on(torch::jit::Function& method, const c10::ivalue::Object& self, const at::Tensor& encoder) {
-  auto* function = torch::jit::tryToGraphFunction(method);
-  if (function == nullptr) return false;
-  function->ensure_defined();
-  const auto graph = function->optimized_graph()->copy();
+  const auto graph = graph_of(method);
+  if (graph == nullptr) return false;
   const auto scopes = scopes_of(*graph, self);
   const auto view = view_of(scopes.front());
+  Nodes all;
+  for (auto* output : graph->outputs()) all.merge(upstream_of(output, graph->return_node(), {}).nodes);
   return std::any_of(view.products.begin(), view.products.end(), [&](const WeightProduct& product) {
-    if (!product.weight.tensor.is_same(encoder)) return false;
-    Nodes all;
-    for (auto* output : graph->outputs()) all.merge(upstream_of(output, graph->return_node(), {}).nodes);
-    return code_maker(all, downstream_of(*graph, product.node->outputs())).strong;
+    return product.weight.tensor.is_same(encoder) &&
+           code_maker(all, downstream_of(*graph, product.node->outputs())).strong;
   });
 }
 

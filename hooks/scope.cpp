@@ -41,6 +41,13 @@ void add_interface_calls(Block* block, const Scope& scope, std::vector<Interface
 
 }  // namespace
 
+std::shared_ptr<Graph> graph_of(torch::jit::Function& method) {
+  auto* function = torch::jit::tryToGraphFunction(method);
+  if (function == nullptr) return nullptr;
+  function->ensure_defined();
+  return function->optimized_graph()->copy();
+}
+
 std::vector<InterfaceCall> interface_calls(const Scope& scope) {
   std::vector<InterfaceCall> calls;
   add_interface_calls(scope.graph->block(), scope, calls);

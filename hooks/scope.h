@@ -2,6 +2,7 @@
 // parameter.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -21,6 +22,9 @@ struct Scope {
   torch::jit::Graph* graph = nullptr;
   std::unordered_map<const torch::jit::Value*, PlacedObject> inputs;  // those that are objects
 };
+
+// A copy of what the method runs in the current autocast state, inlined; null if it has no graph.
+[[nodiscard]] std::shared_ptr<torch::jit::Graph> graph_of(torch::jit::Function& method);
 
 // The scope of a method's graph, `self` being its first input, and those of the graphs that prim::fork runs inside it.
 // The graphs inside prim::fork are inlined in place, as LibTorch itself does before running them.

@@ -8,8 +8,6 @@ namespace saetap::hooks {
 using torch::jit::Node;
 using torch::jit::Value;
 
-namespace {}  // namespace
-
 bool same_parameter(const WeightProduct& a, const WeightProduct& b) {
   if (a.weight.tensor.is_same(b.weight.tensor)) return true;
   if (a.weight.owner != nullptr || b.weight.owner != nullptr) return false;

@@ -55,20 +55,20 @@ bool ranks_magnitudes(const Node* topk) {
   return is_one_of(topk->input(0)->node(), {"aten::abs"});
 }
 
-bool is_zeros(const Value* base) {
-  const Node* node = base->node();
+bool is_zero(const Value* value);
+
+// Zeros made in this call: what is written into them is all that they hold.
+bool makes_zeros(const Node* node) {
   if (is_one_of(node, {"aten::zeros", "aten::zeros_like", "aten::new_zeros"})) return true;
-  if (!is_one_of(node, {"aten::full", "aten::full_like", "aten::new_full"})) return false;
-  const std::size_t fill = is_one_of(node, {"aten::new_full"}) ? 2 : 1;
-  const auto value = torch::jit::toIValue(node->input(fill));
-  return value && value->isScalar() && value->toScalar().toDouble() == 0;
+  if (is_one_of(node, {"aten::full", "aten::full_like"})) return is_zero(node->input(1));
+  return is_one_of(node, {"aten::new_full"}) && is_zero(node->input(2));
 }
 
+// A number or a tensor that is all zero, as far as the graph says.
 bool is_zero(const Value* value) {
-  if (is_one_of(value->node(), {"aten::tensor", "aten::scalar_tensor", "prim::NumToTensor"})) {
-    return is_zero(value->node()->input(0));
-  }
-  if (is_zeros(value)) return true;
+  const Node* node = value->node();
+  if (makes_zeros(node)) return true;
+  if (is_one_of(node, {"aten::tensor", "aten::scalar_tensor", "prim::NumToTensor"})) return is_zero(node->input(0));
   const auto constant = torch::jit::toIValue(value);
   if (!constant) return false;
   if (constant->isTensor()) return constant->toTensor().defined() && constant->toTensor().eq(0).all().item<bool>();
@@ -126,15 +126,18 @@ std::string name_of(const Maker& maker, const Node* node) {
   return std::string(ranks_magnitudes(node) ? "abs-" : "") + (ranks_whole_batch(node) ? "BatchTopK" : "TopK");
 }
 
+bool computes_with(const Node* node, const Values& values) {
+  return std::any_of(node->inputs().begin(), node->inputs().end(),
+                     [&](const Value* v) { return values.count(v) != 0; });
+}
+
 }  // namespace
 
 CodeMaker code_maker(const Nodes& between, const Values& after_encoder) {
   CodeMaker code;
   std::size_t best = kMakers.size();
   for (const Node* node : between) {
-    const bool after = std::any_of(node->inputs().begin(), node->inputs().end(),
-                                   [&](const Value* v) { return after_encoder.count(v) != 0; });
-    if (!after || !makes_sparse(node)) continue;
+    if (!computes_with(node, after_encoder) || !makes_sparse(node)) continue;
     code.smooth |= is_smooth(node);
     const auto maker = std::find_if(kMakers.begin(), kMakers.begin() + static_cast<std::ptrdiff_t>(best),
                                     [&](const Maker& m) { return is_one_of(node, {m.operation}); });
@@ -158,9 +161,7 @@ CodeMaker code_maker(const Nodes& between, const Values& after_encoder) {
 
 bool mixes_rows(const Nodes& between, const Values& after_encoder, const Nodes& products) {
   return std::any_of(between.begin(), between.end(), [&](const Node* node) {
-    const bool after = std::any_of(node->inputs().begin(), node->inputs().end(),
-                                   [&](const Value* v) { return after_encoder.count(v) != 0; });
-    return after && products.count(node) == 0 &&
+    return computes_with(node, after_encoder) && products.count(node) == 0 &&
            is_one_of(node, {"aten::matmul", "aten::mm", "aten::bmm", "aten::baddbmm", "aten::einsum", "aten::linear",
                             "aten::softmax", "aten::scaled_dot_product_attention", "aten::cumsum", "aten::conv1d",
                             "aten::conv2d"});
@@ -175,7 +176,7 @@ std::optional<CodePair> scattered_pair(Value* features) {
   Value* values = scatter->input(3);
   const bool last_dim = torch::jit::constant_as<int64_t>(scatter->input(1)) == -1;
   const bool from_topk = is_one_of(indices->node(), {"aten::topk"}) && indices->offset() == 1;
-  if (!last_dim || !from_topk || !is_zeros(base)) return std::nullopt;
+  if (!last_dim || !from_topk || !makes_zeros(base->node())) return std::nullopt;
   if (!values->type()->isSubtypeOf(*c10::TensorType::get())) return std::nullopt;
   const Nodes allowed{scatter};
   for (const auto* value : {features, base, indices, values}) {

@@ -61,10 +61,6 @@ std::string shape_of(const FeatureSite& site) {
   return text;
 }
 
-std::string form_of(const FeatureSite& site) {
-  return site.form == hooks::CodeForm::pair ? "pair" : site.form == hooks::CodeForm::coo ? "coo" : "dense";
-}
-
 // "TopK, certain" says twice what the confidence says.
 std::string reason_of(const FeatureSite& site) {
   constexpr std::string_view kSaidTwice = ", certain";
@@ -76,7 +72,7 @@ ListedSite listed(const FeatureSite& site) {
   ListedSite shown;
   shown.value = site.value;
   shown.operation = site.operation;
-  shown.form = form_of(site);
+  shown.form = name_of(site.form);
   shown.shape = shape_of(site);
   shown.groups = site.groups;
   shown.features = site.features;
@@ -130,8 +126,7 @@ class Walk {
   }
 
   void look_at(torch::jit::GraphFunction& function, const Object& object, const std::string& path, Shown& here) {
-    function.ensure_defined();
-    const auto graph = function.optimized_graph()->copy();
+    const auto graph = hooks::graph_of(function);
     for (const auto& site : hooks::find_feature_sites(graph, object)) {
       auto shown = listed(site);
       const auto weight = weight_of(site, object);
