@@ -6,17 +6,24 @@
 
 namespace saetap {
 
-std::unique_ptr<Decoder> make_decoder(const nlohmann::json& description) {
-  if (description.is_null()) {
-    throw UnsupportedTokenizer("it names no decoder, which is not supported yet; token ids are shown instead");
-  }
+std::unique_ptr<Decoder> make_decoder(const nlohmann::json& description, int depth) {
+  if (description.is_null()) return make_spaced_decoder();
   if (!description.is_object() || !description.contains("type") || !description["type"].is_string()) {
     throw TokenizerError("its \"decoder\" has no type");
   }
   const auto& type = description["type"].get_ref<const std::string&>();
+  if (type == "BPEDecoder") return make_bpe_decoder(description);
+  if (type == "ByteFallback") return make_byte_fallback_decoder();
+  if (type == "ByteLevel") return make_byte_level_decoder();
+  if (type == "CTC") return make_ctc_decoder(description);
+  if (type == "Fuse") return make_fuse_decoder();
+  if (type == "Metaspace") return make_metaspace_decoder(description);
+  if (type == "Replace") return make_replace_decoder(description);
+  if (type == "Sequence") return make_sequence_decoder(description, depth);
+  if (type == "Strip") return make_strip_decoder(description);
   if (type == "WordPiece") return make_wordpiece_decoder(description);
   throw UnsupportedTokenizer("its decoder \"" + type.substr(0, 40) +
-                             "\" is not supported yet; token ids are shown instead");
+                             "\" is not supported; token ids are shown instead");
 }
 
 }  // namespace saetap

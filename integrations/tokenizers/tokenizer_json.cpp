@@ -1,17 +1,11 @@
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "integrations/tokenizers/decoder.h"
-#include "integrations/tokenizers/tokenizer.h"
+#include "integrations/tokenizers/tokenizer_formats.h"
 #include "integrations/tokenizers/vocabulary.h"
 
 namespace saetap {
 namespace {
-
-constexpr std::uintmax_t kLargestFile = std::uintmax_t{256} << 20;  // the largest in public use are below 40 MB
 
 // By reference: copying a hostile, deeply nested value would exhaust the stack.
 const nlohmann::json& part(const nlohmann::json& object, const char* key) {
@@ -25,59 +19,29 @@ class JsonTokenizer : public Tokenizer {
   explicit JsonTokenizer(const nlohmann::json& tokenizer)
       : decoder_(make_decoder(part(tokenizer, "decoder"))), vocabulary_(tokenizer) {}
 
-  [[nodiscard]] std::string decode(std::span<const std::int32_t> tokens) const override {
-    std::string text;
-    for (const std::string& piece : pieces(tokens)) text += piece;
-    return text;
-  }
-
   [[nodiscard]] std::vector<std::string> pieces(std::span<const std::int32_t> tokens) const override {
-    std::vector<std::string> texts;
-    texts.reserve(tokens.size());
-    for (const std::int32_t id : tokens) {
-      const std::string* entry = vocabulary_.entry(id);
-      texts.push_back(entry ? *entry : "[id " + std::to_string(id) + "]");
+    std::vector<OwnedText> parts;
+    parts.reserve(tokens.size());
+    for (std::uint32_t i = 0; i < tokens.size(); ++i) {
+      const std::string* entry = vocabulary_.entry(tokens[i]);
+      parts.emplace_back(entry ? *entry : unknown_id_text(tokens[i]), i);
     }
-    decoder_->decode(texts);
-    return texts;
+    decoder_->decode(parts);
+    return pieces_of(parts, tokens.size());
   }
 
   [[nodiscard]] const std::vector<std::int32_t>& special_ids() const override { return vocabulary_.special_ids(); }
+  [[nodiscard]] const std::vector<std::int32_t>& boundary_ids() const override { return vocabulary_.boundary_ids(); }
 
  private:
   std::unique_ptr<Decoder> decoder_;
   Vocabulary vocabulary_;
 };
 
-// A folder or a device would read as an empty or an endless file, so only regular files are opened.
-nlohmann::json read_json(const std::string& path) {
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (error) throw TokenizerError(error.message());
-  if (!std::filesystem::is_regular_file(status)) throw TokenizerError("not a file");
-  const std::uintmax_t size = std::filesystem::file_size(path, error);
-  if (!error && size > kLargestFile) throw TokenizerError("too large for a tokenizer.json");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw TokenizerError(std::strerror(errno));
-  nlohmann::json parsed = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
-  if (file.bad()) throw TokenizerError("cannot be read");
-  if (parsed.is_discarded()) throw TokenizerError("not JSON");
-  if (!parsed.is_object()) throw TokenizerError("not a tokenizer.json");
-  return parsed;
-}
-
 }  // namespace
 
-std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path) {
-  try {
-    return std::make_unique<JsonTokenizer>(read_json(path));
-  } catch (const UnsupportedTokenizer& error) {
-    throw UnsupportedTokenizer("tokenizer " + path + ": " + error.what());
-  } catch (const TokenizerError& error) {
-    throw TokenizerError("tokenizer " + path + ": " + error.what());
-  } catch (const std::exception& error) {
-    throw TokenizerError("tokenizer " + path + ": cannot be read (" + error.what() + ")");
-  }
+std::unique_ptr<Tokenizer> tokenizer_from_json(const nlohmann::json& tokenizer) {
+  return std::make_unique<JsonTokenizer>(tokenizer);
 }
 
 }  // namespace saetap

@@ -4,8 +4,9 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <utility>
 #include <vector>
+
+#include "integrations/tokenizers/id_table.h"
 
 namespace saetap {
 
@@ -15,16 +16,16 @@ class Vocabulary {
   explicit Vocabulary(const nlohmann::json& tokenizer);
 
   // Null for an id that has no entry.
-  [[nodiscard]] const std::string* entry(std::int32_t id) const;
+  [[nodiscard]] const std::string* entry(std::int32_t id) const { return entries_.entry(id); }
   [[nodiscard]] const std::vector<std::int32_t>& special_ids() const { return special_ids_; }
+  [[nodiscard]] const std::vector<std::int32_t>& boundary_ids() const { return boundary_ids_; }
 
  private:
   void add_model(const nlohmann::json& tokenizer);
   void add_added_tokens(const nlohmann::json& tokenizer);
-  void sort_and_check();
 
-  std::vector<std::pair<std::int32_t, std::string>> entries_;  // ascending ids, which may have gaps
-  std::vector<std::int32_t> special_ids_;
+  IdTable entries_;
+  std::vector<std::int32_t> special_ids_, boundary_ids_;
 };
 
 }  // namespace saetap

@@ -14,11 +14,6 @@ namespace {
 // Each id is a word; odd ones continue the word before them.
 class Words : public saetap::Tokenizer {
  public:
-  [[nodiscard]] std::string decode(std::span<const std::int32_t> tokens) const override {
-    std::string text;
-    for (const std::string& piece : pieces(tokens)) text += piece;
-    return text;
-  }
   [[nodiscard]] std::vector<std::string> pieces(std::span<const std::int32_t> tokens) const override {
     std::vector<std::string> texts;
     for (const std::int32_t id : tokens) {
@@ -29,6 +24,7 @@ class Words : public saetap::Tokenizer {
     return texts;
   }
   [[nodiscard]] const std::vector<std::int32_t>& special_ids() const override { return none_; }
+  [[nodiscard]] const std::vector<std::int32_t>& boundary_ids() const override { return none_; }
 
  private:
   std::vector<std::int32_t> none_;

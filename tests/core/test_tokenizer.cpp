@@ -1,31 +1,15 @@
-// tokenizer.json -> text. That the texts are those of the reference is tests/cli/test_tokenizer_conformance.py's part.
+// tokenizer.json -> text. That the texts are those of the reference is the part of tests/tokenizers.
 #include <doctest/doctest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "integrations/tokenizers/tokenizer.h"
+#include "tests/core/tokenizer_file.h"
+
+using saetap::mentions;
+using saetap::TokenizerFile;
 
 namespace {
-
-// Written to a file of its own, gone afterwards.
-class TokenizerFile {
- public:
-  explicit TokenizerFile(const std::string& text)
-      : path_(std::filesystem::temp_directory_path() / ("saetap_tokenizer_" + std::to_string(counter_++) + ".json")) {
-    std::ofstream(path_, std::ios::binary) << text;
-  }
-  ~TokenizerFile() { std::filesystem::remove(path_); }
-  TokenizerFile(const TokenizerFile&) = delete;
-  TokenizerFile& operator=(const TokenizerFile&) = delete;
-
-  [[nodiscard]] std::unique_ptr<saetap::Tokenizer> load() const { return saetap::load_tokenizer(path_); }
-
- private:
-  static inline int counter_ = 0;
-  std::filesystem::path path_;
-};
 
 std::string tokenizer_json(const std::string& vocab, const std::string& added = "[]",
                            const std::string& decoder = R"({"type": "WordPiece", "prefix": "##", "cleanup": true})") {
@@ -43,16 +27,7 @@ std::string decoded(const saetap::Tokenizer& tokenizer, const std::vector<std::i
 }
 
 std::string error_of(const std::string& json) {
-  try {
-    (void)TokenizerFile(json).load();
-  } catch (const saetap::TokenizerError& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-bool mentions(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
+  return TokenizerFile(json).error();
 }
 
 }  // namespace
@@ -86,11 +61,35 @@ TEST_CASE("special ids are those the tokenizer marks, ascending and once") {
   CHECK(tokenizer->special_ids() == std::vector<std::int32_t>{0, 13});
 }
 
-TEST_CASE("a decoder that is not there yet is named") {
-  const std::string json = tokenizer_json(kVocab, "[]", R"({"type": "ByteLevel"})");
+TEST_CASE("a decoder that is not supported is named") {
+  const std::string json = tokenizer_json(kVocab, "[]", R"({"type": "Phonetic"})");
   CHECK_THROWS_AS((void)TokenizerFile(json).load(), saetap::UnsupportedTokenizer);
-  CHECK(mentions(error_of(json), "\"ByteLevel\" is not supported yet; token ids are shown instead"));
-  CHECK(mentions(error_of(tokenizer_json(kVocab, "[]", "null")), "no decoder"));
+  CHECK(mentions(error_of(json), "\"Phonetic\" is not supported; token ids are shown instead"));
+  const std::string regex = tokenizer_json(
+      kVocab, "[]",
+      R"({"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"Regex": "a+"}, "content": "b"}]})");
+  CHECK_THROWS_AS((void)TokenizerFile(regex).load(), saetap::UnsupportedTokenizer);
+  CHECK(mentions(error_of(regex), "\"Replace\" has a regular expression"));
+}
+
+TEST_CASE("boundaries are what the tokenizer puts around a text and what is called so") {
+  const std::string named =
+      R"([{"id": 0, "content": "[PAD]", "special": true}, {"id": 20, "content": "[MASK]", "special": true},
+    {"id": 21, "content": "<|im_end|>", "special": true}, {"id": 22, "content": "<|endoftext|>", "special": true}])";
+  const auto with = [&](const std::string& post_processor) {
+    std::string json = tokenizer_json(kVocab, named);
+    json.insert(1, R"("post_processor": )" + post_processor + ", ");
+    return TokenizerFile(json).load()->boundary_ids();
+  };
+  using Ids = std::vector<std::int32_t>;
+  CHECK(with("null") == Ids{0, 22});
+  CHECK(with(R"({"type": "BertProcessing", "sep": ["x", 6], "cls": ["y", 4]})") == Ids{0, 4, 6, 22});
+  CHECK(with(R"({"type": "Sequence", "processors": [{"type": "ByteLevel"}, {"type": "TemplateProcessing",
+    "special_tokens": {"<x>": {"id": "<x>", "ids": [9, 8], "tokens": ["a", "b"]}}}]})") == Ids{0, 8, 9, 22});
+  CHECK_THROWS_AS(with(R"({"type": "RobertaProcessing", "sep": ["x", -6]})"), saetap::TokenizerError);
+  std::string deep = "{}";
+  for (int i = 0; i < 10'000; ++i) deep = R"({"type": "Sequence", "processors": [)" + deep + "]}";
+  CHECK_THROWS_AS(with(deep), saetap::TokenizerError);
 }
 
 TEST_CASE("what is no tokenizer is refused with a reason") {
@@ -98,7 +97,7 @@ TEST_CASE("what is no tokenizer is refused with a reason") {
   CHECK(mentions(error_of(""), "not JSON"));
   CHECK(mentions(error_of("\xff\xfe\x00"), "not JSON"));
   CHECK(mentions(error_of("[1, 2]"), "not a tokenizer.json"));
-  CHECK(mentions(error_of("{}"), "no decoder"));
+  CHECK(mentions(error_of("{}"), "no \"model\""));
   CHECK(mentions(error_of(tokenizer_json("[1]")), "\"vocab\""));
   CHECK(mentions(error_of(R"({"decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true}, "model": 3})"),
                  "vocab"));

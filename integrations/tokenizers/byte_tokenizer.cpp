@@ -1,0 +1,31 @@
+#include "integrations/tokenizers/byte_tokenizer.h"
+
+#include <utility>
+
+#include "integrations/tokenizers/owned_text.h"
+
+namespace saetap {
+
+ByteTokenizer::ByteTokenizer(IdTable bytes, std::vector<std::int32_t> special_ids,
+                             std::vector<std::int32_t> boundary_ids)
+    : bytes_(std::move(bytes)), special_ids_(std::move(special_ids)), boundary_ids_(std::move(boundary_ids)) {
+  bytes_.sort_and_check();
+}
+
+std::vector<std::string> ByteTokenizer::pieces(std::span<const std::int32_t> tokens) const {
+  OwnedText joined(0);
+  for (std::uint32_t i = 0; i < tokens.size(); ++i) {
+    const std::string* bytes = bytes_.entry(tokens[i]);
+    joined.append(bytes ? *bytes : unknown_id_text(tokens[i]), i);
+  }
+  const OwnedText text = utf8_lossy(joined);
+  return pieces_of({&text, 1}, tokens.size());
+}
+
+std::unique_ptr<Tokenizer> tokenizer_of_texts(const std::vector<std::pair<std::int32_t, std::string>>& texts) {
+  IdTable table;
+  for (const auto& [id, text] : texts) table.add(id, text);
+  return std::make_unique<ByteTokenizer>(std::move(table), std::vector<std::int32_t>{}, std::vector<std::int32_t>{});
+}
+
+}  // namespace saetap

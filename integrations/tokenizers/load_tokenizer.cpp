@@ -1,0 +1,85 @@
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "integrations/tokenizers/tokenizer.h"
+#include "integrations/tokenizers/tokenizer_formats.h"
+
+namespace saetap {
+namespace {
+
+constexpr std::uintmax_t kLargestFile = std::uintmax_t{256} << 20;  // the largest in public use are below 40 MB
+
+// A folder or a device would read as an empty or an endless file, so only regular files are opened.
+std::string content_of(const std::string& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (error) throw TokenizerError(error.message());
+  if (!std::filesystem::is_regular_file(status)) throw TokenizerError("not a file");
+  const std::uintmax_t size = std::filesystem::file_size(path, error);
+  if (error) throw TokenizerError(error.message());
+  if (size > kLargestFile) throw TokenizerError("too large for a tokenizer");
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw TokenizerError(std::strerror(errno));
+  std::string bytes(static_cast<std::size_t>(size), '\0');
+  file.read(bytes.data(), static_cast<std::streamsize>(size));
+  if (file.bad()) throw TokenizerError("cannot be read");
+  bytes.resize(static_cast<std::size_t>(file.gcount()));
+  return bytes;
+}
+
+// vocab.json may hold any word as a key, "model" and "vocab" too: what tells it is that there are only numbers.
+bool is_vocab_json(const nlohmann::json& parsed) {
+  return !parsed.empty() &&
+         std::all_of(parsed.begin(), parsed.end(), [](const nlohmann::json& id) { return id.is_number_integer(); });
+}
+
+bool is_tekken(const nlohmann::json& parsed) {
+  return parsed.contains("config") && parsed.contains("vocab") && parsed["vocab"].is_array();
+}
+
+std::unique_ptr<Tokenizer> from_any_json(std::string_view bytes) {
+  nlohmann::json parsed = nlohmann::json::parse(bytes, nullptr, /*allow_exceptions=*/false);
+  if (parsed.is_discarded()) throw TokenizerError("not JSON");
+  if (!parsed.is_object()) throw TokenizerError("not a tokenizer.json");
+  if (is_vocab_json(parsed)) return tokenizer_from_vocab_json(std::move(parsed));
+  return is_tekken(parsed) ? tokenizer_from_tekken(parsed) : tokenizer_from_json(parsed);
+}
+
+bool begins_like_json(std::string_view bytes) {
+  const std::size_t first = bytes.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && bytes[first] == '{';
+}
+
+// The name decides where it is plain; but Llama 3's tokenizer.model is a .tiktoken file.
+std::unique_ptr<Tokenizer> from_any(const std::string& path, std::string_view bytes) {
+  const std::filesystem::path file(path);
+  const std::string extension = file.extension().string();
+  if (extension == ".json") return from_any_json(bytes);
+  if (extension == ".tiktoken" || looks_like_tiktoken(bytes)) return tokenizer_from_tiktoken(bytes);
+  if (extension == ".txt") return tokenizer_from_vocab_txt(bytes);
+  if (file.filename().string().find(".model") != std::string::npos) return tokenizer_from_sentencepiece(bytes);
+  if (begins_like_json(bytes)) return from_any_json(bytes);
+  constexpr char kFirstPiece = 0x0A;  // the tag of ModelProto.pieces
+  if (!bytes.empty() && bytes[0] == kFirstPiece) return tokenizer_from_sentencepiece(bytes);
+  throw TokenizerError("not a tokenizer.json, tekken.json, vocab.json, vocab.txt, .model or .tiktoken file");
+}
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path) {
+  try {
+    return from_any(path, content_of(path));
+  } catch (const UnsupportedTokenizer& error) {
+    throw UnsupportedTokenizer("tokenizer " + path + ": " + error.what());
+  } catch (const TokenizerError& error) {
+    throw TokenizerError("tokenizer " + path + ": " + error.what());
+  } catch (const std::exception& error) {
+    throw TokenizerError("tokenizer " + path + ": cannot be read (" + error.what() + ")");
+  }
+}
+
+}  // namespace saetap

@@ -1,0 +1,66 @@
+// The two formats that are a bare vocabulary: each is a tokenizer.json of which the rest is known.
+#include <nlohmann/json.hpp>
+
+#include "integrations/tokenizers/tokenizer_formats.h"
+#include "integrations/tokenizers/utf8.h"
+
+namespace saetap {
+namespace {
+
+nlohmann::json special_token(std::size_t id, std::string_view content) {
+  return {{"id", id}, {"content", content}, {"special", true}};
+}
+
+bool is_special_in_bert(std::string_view token) {
+  return token == "[PAD]" || token == "[UNK]" || token == "[CLS]" || token == "[SEP]" || token == "[MASK]";
+}
+
+// The lines, without their ends. The last one need not have any.
+std::vector<std::string_view> lines_of(std::string_view bytes) {
+  std::vector<std::string_view> lines;
+  while (!bytes.empty()) {
+    const std::size_t end = std::min(bytes.find('\n'), bytes.size());
+    std::string_view line = bytes.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    lines.push_back(line);
+    bytes.remove_prefix(std::min(end + 1, bytes.size()));
+  }
+  return lines;
+}
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> tokenizer_from_vocab_json(nlohmann::json vocab) {
+  constexpr std::string_view kEndOfText = "<|endoftext|>";
+  nlohmann::json added = nlohmann::json::array();
+  const auto end = vocab.find(kEndOfText);
+  if (end != vocab.end() && end->is_number_unsigned()) {
+    added.push_back(special_token(end->get<std::size_t>(), kEndOfText));
+  }
+  nlohmann::json tokenizer;
+  tokenizer["model"]["vocab"] = std::move(vocab);
+  tokenizer["added_tokens"] = std::move(added);
+  tokenizer["decoder"]["type"] = "ByteLevel";
+  return tokenizer_from_json(tokenizer);
+}
+
+std::unique_ptr<Tokenizer> tokenizer_from_vocab_txt(std::string_view bytes) {
+  nlohmann::json vocab = nlohmann::json::array();
+  nlohmann::json added = nlohmann::json::array();
+  bool has_unknown = false;
+  for (const std::string_view line : lines_of(bytes)) {
+    if (!is_utf8(line)) throw TokenizerError("line " + std::to_string(vocab.size() + 1) + " is not UTF-8");
+    if (is_special_in_bert(line)) added.push_back(special_token(vocab.size(), line));
+    has_unknown = has_unknown || line == "[UNK]";
+    vocab.push_back({line, 0});
+  }
+  // Any text has lines; BERT's vocabularies all have this one.
+  if (!has_unknown) throw TokenizerError("not a vocab.txt: it has no line [UNK]");
+  nlohmann::json tokenizer;
+  tokenizer["model"]["vocab"] = std::move(vocab);
+  tokenizer["added_tokens"] = std::move(added);
+  tokenizer["decoder"] = {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}};
+  return tokenizer_from_json(tokenizer);
+}
+
+}  // namespace saetap
