@@ -127,27 +127,27 @@ void Discovery::meet_function(const c10::ivalue::Object& module, torch::jit::Fun
 
 void Discovery::tap(Meeting& meeting, const Executors::Unit& unit, std::uint64_t round) {
   std::set<std::size_t> sites;
-  torch::jit::Value* tokens = nullptr;
+  TokenInputs inputs;
   const auto asked = listeners();  // kept: they may change meanwhile
   for (auto* listener : *asked) {
     try {
       const auto wanted = listener->on_meeting(meeting);
       sites.insert(wanted.sites.begin(), wanted.sites.end());
-      if (wanted.tokens != nullptr) tokens = wanted.tokens;
+      if (wanted.inputs.tokens != nullptr) inputs = wanted.inputs;
     } catch (const std::exception& error) {
       listener->on_failure(meeting.type_name + " › " + meeting.function.name() + ": " + error.what());
     }
   }
   Executors::Taps taps;
   for (const auto site : sites) taps.push_back(meeting.taps[site]);
-  if (tokens != nullptr) taps.push_back(meeting.stream_tap());
+  if (inputs.tokens != nullptr) taps.push_back(meeting.stream_tap());
   std::sort(taps.begin(), taps.end());
   if (executors_.settle(meeting.function, unit, taps, round)) return;
   for (const auto site : sites) {
-    if (tokens != nullptr) insert_rows_tap(meeting.sites[site], tokens, meeting.taps[site]);
+    if (inputs.tokens != nullptr) insert_rows_tap(meeting.sites[site], inputs, meeting.taps[site]);
     insert_feature_tap(meeting.sites[site], meeting.taps[site]);
   }
-  if (tokens != nullptr) insert_stream_tap(*meeting.graph, tokens, meeting.stream_tap());
+  if (inputs.tokens != nullptr) insert_stream_tap(*meeting.graph, inputs, meeting.stream_tap());
   executors_.exchange(meeting.function, unit, taps, meeting.graph, round);
 }
 

@@ -31,8 +31,8 @@ struct Meeting {
 
 // What of a method is to be tapped.
 struct Wanted {
-  std::vector<std::size_t> sites;       // places in Meeting::sites
-  torch::jit::Value* tokens = nullptr;  // a graph input: tap what the method returns, and the rows of its sites
+  std::vector<std::size_t> sites;  // places in Meeting::sites
+  TokenInputs inputs;              // with tokens: tap what the method returns, and the rows of its sites
 };
 
 // Somebody who listens. Taps come for every listener's wishes; each passes over the numbers that are not its own.

@@ -59,11 +59,12 @@ void run_stream_tap(Stack& stack) {
   const auto tap = torch::jit::pop(stack).toInt();
   torch::jit::pop(stack);  // the ledger
   const auto returned = torch::jit::pop(stack);
+  const auto mask = torch::jit::pop(stack).toOptional<at::Tensor>().value_or(at::Tensor());
   const auto tokens = torch::jit::pop(stack).toTensor();
   auto* sink = current_sink.load(std::memory_order_acquire);
   if (sink == nullptr || inside_tap) return;
   const QuietCall quiet;
-  sink->on_stream({static_cast<int>(tap), tokens, returned});
+  sink->on_stream({static_cast<int>(tap), tokens, mask, returned});
 }
 
 // What a ledger is does not matter, as long as no module has a value of its type.
@@ -83,7 +84,9 @@ constexpr auto kFeatureTap =
     "saetap::tap(Tensor values, Tensor? indices, Tensor? rows, Any owner, Dict(str, Dict(str, Device))(a!) ledger, int "
     "tap) -> ()";
 constexpr auto kStreamTap =
-    "saetap::tap_stream(Tensor tokens, Any returned, Dict(str, Dict(str, Device))(a!) ledger, int tap) -> ()";
+    "saetap::tap_stream(Tensor tokens, Tensor? mask, Any returned, Dict(str, Dict(str, Device))(a!) ledger, int tap) "
+    "-> "
+    "()";
 
 const torch::jit::RegisterOperators register_taps({
     torch::jit::Operator(kLedger, make_ledger, c10::AliasAnalysisKind::FROM_SCHEMA),
@@ -118,15 +121,15 @@ void insert_feature_tap(const FeatureSite& site, int tap) {
   }
 }
 
-void insert_stream_tap(Graph& graph, Value* tokens, int tap) {
-  insert_tap(graph.return_node(), "saetap::tap_stream", {tokens, graph.outputs()[0]}, tap);
+void insert_stream_tap(Graph& graph, const TokenInputs& inputs, int tap) {
+  insert_tap(graph.return_node(), "saetap::tap_stream", {inputs.tokens, inputs.mask, graph.outputs()[0]}, tap);
 }
 
-void insert_rows_tap(const FeatureSite& site, Value* tokens, int tap) {
+void insert_rows_tap(const FeatureSite& site, const TokenInputs& inputs, int tap) {
   for (const auto& point : site.points) {
     const bool made_here = point.rows != nullptr && point.rows->node()->kind() != torch::jit::prim::Param;
-    if (!made_here || point.before->owningGraph() != tokens->owningGraph()) continue;
-    insert_tap(point.before, "saetap::tap_stream", {tokens, point.rows}, tap);
+    if (!made_here || point.before->owningGraph() != inputs.tokens->owningGraph()) continue;
+    insert_tap(point.before, "saetap::tap_stream", {inputs.tokens, inputs.mask, point.rows}, tap);
   }
 }
 

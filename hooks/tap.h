@@ -28,6 +28,7 @@ struct FeatureEvent {
 struct StreamEvent {
   int tap = 0;
   const at::Tensor& tokens;     // the model's integer input
+  const at::Tensor& mask;       // its attention mask; undefined: none was given
   const c10::IValue& returned;  // all it returns, or the rows given to an encoder inside it
 };
 
@@ -45,10 +46,16 @@ void set_tap_sink(TapSink* sink);
 
 // Puts a tap at every point of the site. `site` must have been found in the graph that is changed.
 void insert_feature_tap(const FeatureSite& site, int tap);
-// Puts a tap at the end of the graph, reading the graph input `tokens` and all that is returned.
-void insert_stream_tap(torch::jit::Graph& graph, torch::jit::Value* tokens, int tap);
-// Puts taps before those of `site` that read `tokens` and the rows given to its encoder, where those were made inside
+// The graph inputs that say what a language model reads.
+struct TokenInputs {
+  torch::jit::Value* tokens = nullptr;  // integers [batch, length]
+  torch::jit::Value* mask = nullptr;    // which of them are attended to: a tensor or None; may be null
+};
+
+// Puts a tap at the end of the graph, reading the tokens and all that is returned.
+void insert_stream_tap(torch::jit::Graph& graph, const TokenInputs& inputs, int tap);
+// Puts taps before those of `site` that read the tokens and the rows given to its encoder, where those were made inside
 // the graph that the tokens were given to.
-void insert_rows_tap(const FeatureSite& site, torch::jit::Value* tokens, int tap);
+void insert_rows_tap(const FeatureSite& site, const TokenInputs& inputs, int tap);
 
 }  // namespace saetap::hooks

@@ -72,10 +72,23 @@ void read_scale(Config& config, const ConfigValue& value) {
   config.activation_scale = static_cast<ActivationScale>(value.one_of(kNames));
 }
 
-void read_token_ids(Config& config, const ConfigValue& value) {
-  config.tokens.ignore_token_ids.clear();
+std::vector<std::int32_t> token_ids(const ConfigValue& value) {
+  std::vector<std::int32_t> ids;
   for (const ConfigValue& id : value.items("a list of token ids")) {
-    config.tokens.ignore_token_ids.push_back(static_cast<std::int32_t>(id.whole(0, 2147483647)));
+    ids.push_back(static_cast<std::int32_t>(id.whole(0, 2147483647)));
+  }
+  return ids;
+}
+
+void read_token_source(Config& config, const ConfigValue& value) {
+  static constexpr std::array<std::string_view, 6> kNames{"auto", "none", "told", "in_step", "fingerprint", "file"};
+  config.tokens.source = static_cast<TokenSourceChoice>(value.one_of(kNames));
+}
+
+void read_token_index(Config& config, const ConfigValue& value) {
+  config.tokens.index.clear();
+  for (const ConfigValue& path : value.items("a list of files that `saetap index` wrote")) {
+    config.tokens.index.push_back(path.text(1));
   }
 }
 
@@ -118,8 +131,12 @@ constexpr std::array<Key, 11> kOwnKeys{{
     {"log_level", read_log_level},
 }};
 
-constexpr std::array<Key, 3> kTokenKeys{{
-    {"ignore_token_ids", read_token_ids},
+constexpr std::array<Key, 7> kTokenKeys{{
+    {"source", read_token_source},
+    {"module", [](Config& c, const ConfigValue& v) { c.tokens.module = v.text(1); }},
+    {"index", read_token_index},
+    {"ignore_token_ids", [](Config& c, const ConfigValue& v) { c.tokens.ignore_token_ids = token_ids(v); }},
+    {"document_boundary_ids", [](Config& c, const ConfigValue& v) { c.tokens.document_boundary_ids = token_ids(v); }},
     {"ignore_first_positions",
      [](Config& c, const ConfigValue& v) { c.tokens.ignore_first_positions = v.whole(0, 1'000'000); }},
     {"buffer_rows", [](Config& c, const ConfigValue& v) { c.tokens.buffer_rows = v.whole(1, 1'000'000'000); }},
@@ -185,6 +202,9 @@ Config parse_config(std::string_view json_text, bool collect_by_default) {
   all.insert(all.end(), kOwnKeys.begin(), kOwnKeys.end());
   for (const ConfigValue& member : root.members()) {
     if (member.key() == "saetap") read_object(config, member, all);
+  }
+  if (config.tokens.source == TokenSourceChoice::file && config.tokens.index.empty()) {
+    throw ConfigError("config key \"saetap.tokens.source\": is \"file\", and \"saetap.tokens.index\" names no file");
   }
   return config;
 }

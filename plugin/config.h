@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -30,10 +31,27 @@ inline constexpr const char* kHookNothing = "none";
 // The rule as it is written in a config.
 [[nodiscard]] std::string hook_rule_json(const HookRule& rule);
 
+// Where the tokens of an SAE's rows come from. Each but the first two allows that one alone.
+enum class TokenSourceChoice : std::uint8_t {
+  automatic,    // "auto": the first that the rows themselves show to be right
+  none,         // samples have no tokens
+  told,         // the program calls saetap_set_tokens
+  in_step,      // a call has the rows of the model's call before it, in order: not checked
+  fingerprint,  // rows are found in what a language model returned
+  file,         // rows are found in what `saetap index` read
+};
+
 struct TokenOptions {
-  std::vector<std::int32_t> ignore_token_ids;  // never a sample, never counted; stripped from the ends of a sequence
-  std::int64_t ignore_first_positions = 0;     // of a stripped sequence
-  std::int64_t buffer_rows = 1 << 21;          // rows of the language model remembered, the newest
+  TokenSourceChoice source = TokenSourceChoice::automatic;
+  std::string module;              // unmangled type of the language model; empty: any module that takes tokens
+  std::vector<std::string> index;  // files written by `saetap index`
+  // Never a sample, never counted; stripped from the ends of a document. Not given: the tokenizer's special tokens.
+  std::optional<std::vector<std::int32_t>> ignore_token_ids;
+  // No context reaches across one. Not given: those that the tokenizer puts around text; without a tokenizer, all
+  // ignored ones.
+  std::optional<std::vector<std::int32_t>> document_boundary_ids;
+  std::int64_t ignore_first_positions = 0;  // of each document
+  std::int64_t buffer_rows = 1 << 21;       // rows of a language model's output remembered, the newest
 };
 
 struct Config {
@@ -49,7 +67,7 @@ struct Config {
   std::vector<HookRule> hooks;
   ActivationScale activation_scale = ActivationScale::decoder_input;
   TokenOptions tokens;
-  std::string tokenizer;  // path of the model's tokenizer.json; empty: ids are shown
+  std::string tokenizer;  // path of the model's tokenizer, of any format it comes in; empty: ids are shown
   WindowRule sample_window_steps;
   std::int64_t checkpoint_seconds = 300;
   bool collect_train = true;  // "phases"

@@ -6,6 +6,8 @@
 #ifndef SAETAP_H
 #define SAETAP_H
 
+#include <stdint.h>
+
 #if defined(__GNUC__)
 #define SAETAP_EXPORT __attribute__((visibility("default")))
 #else
@@ -28,6 +30,25 @@ enum saetap_status {
 
 /* Starts recording. `config_json`: the text of a JSON object, a trainer's own config or {"saetap": {...}}. */
 SAETAP_EXPORT int saetap_plugin_init(const char* config_json);
+
+/* Says which tokens the rows of the SAE's next call are, for programs whose rows cannot be found by themselves.
+ *
+ * `tokens`: [batch, length] row by row, the text as the language model was given it; copied. `mask`: [batch, length],
+ * 0 for tokens that do not count (padding), or NULL. Row i of the call is token i; with `rows` not NULL it is token
+ * rows[i] of the `row_count` given, -1 for a row without a token.
+ * It holds for the next call, of each site, that has so many rows, and for repeats of that very call; other calls find
+ * their tokens as they do without it. */
+SAETAP_EXPORT int saetap_set_tokens(const int64_t* tokens, int64_t batch, int64_t length, const uint8_t* mask,
+                                    const int64_t* rows, int64_t row_count);
+
+/* Writes the text of a token into `text`, at most `size` bytes, and returns its whole length in bytes; -1 if it is not
+ * known. The bytes need not be whole characters. If it is longer than `size` it is asked again with room enough. */
+typedef int64_t (*saetap_token_text)(int32_t id, char* text, int64_t size, void* user);
+
+/* Gives the text of tokens, for programs with a tokenizer of their own: the store then holds it, and everything that is
+ * shown of it is read with it. Called while a checkpoint is saved, on the thread of whatever call it falls in, for each
+ * token once; it must not call back into saetap, and not throw. `user` is passed on. NULL takes it back. */
+SAETAP_EXPORT int saetap_set_token_text(saetap_token_text text, void* user);
 
 /* Saves what was collected so far. The file on disk is whole at every moment. */
 SAETAP_EXPORT int saetap_checkpoint(void);

@@ -15,7 +15,8 @@ namespace {
 struct SiteReport {
   const StoredSite& stored;
   SiteSummary summary;
-  std::uint64_t samples = 0;  // kept in the scope
+  std::uint64_t samples = 0;   // kept in the scope
+  std::uint64_t contexts = 0;  // of these: the activations around them are known
 };
 
 std::uint64_t bytes_of(const StoreReader& store) {
@@ -27,9 +28,14 @@ std::uint64_t bytes_of(const StoreReader& store) {
 SiteReport report_of(const StoreReader& store, const StoredSite& stored, Scope scope) {
   const std::vector<FeatureStatistics> statistics = store.statistics(stored.site.id, scope);
   const ScopeFacts& facts = scope == Scope::recent ? stored.recent : stored.all_time;
-  SiteReport report{.stored = stored, .summary = summarize(statistics, facts.eligible), .samples = 0};
+  SiteReport report{.stored = stored, .summary = summarize(statistics, facts.eligible), .samples = 0, .contexts = 0};
   for (std::uint32_t feature = 0; feature < statistics.size(); ++feature) {
-    if (statistics[feature].active > 0) report.samples += store.samples(stored.site.id, feature, scope).size();
+    if (statistics[feature].active == 0) continue;
+    const std::vector<Sample> samples = store.samples(stored.site.id, feature, scope);
+    report.samples += samples.size();
+    for (const auto& around : store.context_activations(stored.site.id, feature, scope, samples)) {
+      report.contexts += around ? 1 : 0;
+    }
   }
   return report;
 }
@@ -58,7 +64,8 @@ void print_run(const StoreReader& store) {
 std::string tokens_text(const SiteCounts& counts) {
   return count_text(counts.rows_seen) + " seen, " + percent_text(share_of(counts.rows_collected, counts.rows_seen)) +
          " collected; of these " + percent_text(share_of(counts.rows_resolved, counts.rows_collected)) +
-         " resolved to their token, " + percent_text(share_of(counts.rows_excluded, counts.rows_collected)) +
+         " resolved to their token, " + percent_text(share_of(counts.rows_ambiguous, counts.rows_collected)) +
+         " ambiguous, " + percent_text(share_of(counts.rows_excluded, counts.rows_collected)) +
          " excluded (ignored ids and positions)";
 }
 
@@ -79,13 +86,16 @@ void print_site(const SiteReport& report, Scope scope) {
   line("steps", count_text(counts.steps) + ", " + count_text(counts.steps_collected) + " collected; " +
                     count_text(counts.calls) + " calls");
   line("tokens", tokens_text(counts));
+  const StoredTracing& tracing = report.stored.tracing;
+  line("traced", tracing.source + (tracing.stream.empty() ? "" : " from " + tracing.stream));
   line("read", scope_text(report.stored, scope));
   line("features", count_text(summary.alive) + " of " + count_text(summary.alive + summary.dead) + " alive, " +
                        activation_text(summary.mean_active) + " active per token (L0)");
   if (summary.alive > 0) line("density", density_text(summary));
   if (summary.nonfinite > 0) line("warning", count_text(summary.nonfinite) + " activations were NaN or infinite");
   if (summary.negative > 0) line("warning", count_text(summary.negative) + " activations were negative: not counted");
-  line("samples", count_text(report.samples));
+  line("samples", count_text(report.samples) + ", the activations around them known for " +
+                      percent_text(share_of(report.contexts, report.samples)));
   line("decoder", report.stored.has_decoder
                       ? std::to_string(site.features) + " directions of width " + std::to_string(site.d_out)
                       : "not saved");
@@ -129,6 +139,9 @@ Json json_of_site(const SiteReport& report, Scope scope) {
           {"tokens_collected", counts.rows_collected},
           {"tokens_excluded", counts.rows_excluded},
           {"tokens_resolved", counts.rows_resolved},
+          {"tokens_ambiguous", counts.rows_ambiguous},
+          {"token_source", report.stored.tracing.source},
+          {"token_stream", report.stored.tracing.stream},
           {"scope", json_of_scope(report.stored, scope)},
           {"alive", summary.alive},
           {"dead", summary.dead},
@@ -139,7 +152,8 @@ Json json_of_site(const SiteReport& report, Scope scope) {
           {"dense", summary.dense},
           {"nonfinite", summary.nonfinite},
           {"negative", summary.negative},
-          {"samples", report.samples}};
+          {"samples", report.samples},
+          {"samples_with_context_activations", report.contexts}};
 }
 
 void inform(const StoreRequest& request) {

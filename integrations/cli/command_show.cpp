@@ -27,6 +27,7 @@ struct ShowRequest {
 struct ShownSample {
   Sample sample;
   Excerpt excerpt;
+  std::vector<std::optional<float>> along;  // activations at the tokens of the excerpt; empty: not known
 };
 
 struct ShownFeature {
@@ -48,9 +49,13 @@ ShownFeature read_feature(const OpenedStore& store, const ShowRequest& request) 
   shown.samples_kept = samples.size();
   shown.tokens = commonest_tokens(store.reader, samples, kTokensShown);
   const std::uint32_t context = request.context.value_or(store.reader.run().sample_context_size);
-  for (std::size_t i = 0; i < std::min(request.top, samples.size()); ++i) {
-    shown.samples.push_back(
-        {samples[i], read_excerpt(store.reader, samples[i], context, context, store.tokenizer.get())});
+  const auto top = std::span(samples).first(std::min(request.top, samples.size()));
+  const auto around = store.reader.context_activations(store.site(), shown.feature, store.scope, top);
+  for (std::size_t i = 0; i < top.size(); ++i) {
+    Excerpt excerpt = read_excerpt(store.reader, top[i], context, context, store.tokenizer.get());
+    auto along = activations_along(top[i], around[i], store.reader.run().sample_context_size, excerpt.ids.size(),
+                                   excerpt.activating);
+    shown.samples.push_back({top[i], std::move(excerpt), std::move(along)});
   }
   return shown;
 }
@@ -127,7 +132,8 @@ Json json_of(const OpenedStore& store, const ShownFeature& shown) {
   object["samples_kept"] = shown.samples_kept;
   object["samples"] = Json::array();
   for (const ShownSample& shown_sample : shown.samples) {
-    object["samples"].push_back(json_of_sample(shown_sample.sample, shown_sample.excerpt));
+    Json& sample = object["samples"].emplace_back(json_of_sample(shown_sample.sample, shown_sample.excerpt));
+    if (!shown_sample.along.empty()) sample["activations"] = json_of_activations(shown_sample.along);
   }
   return object;
 }

@@ -70,6 +70,12 @@ Json json_of_sample(const Sample& sample, const Excerpt& excerpt) {
   return object;
 }
 
+Json json_of_activations(std::span<const std::optional<float>> along) {
+  Json list = Json::array();
+  for (const auto& activation : along) list.push_back(activation ? Json(as_printed(*activation)) : Json());
+  return list;
+}
+
 void print_json(const Json& object) {
   std::cout << object.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) << '\n';
 }

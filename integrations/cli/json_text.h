@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 
 #include "integrations/analysis/activating_tokens.h"
@@ -19,6 +20,8 @@ using Json = nlohmann::ordered_json;  // fields in the order they are written in
 [[nodiscard]] Json json_of_statistics(const FeatureStatistics& statistics, std::uint64_t eligible);
 [[nodiscard]] Json json_of_tokens(std::span<const TokenCount> tokens, const Tokenizer* tokenizer);
 [[nodiscard]] Json json_of_sample(const Sample& sample, const Excerpt& excerpt);
+// Of a feature at the tokens shown; null where it is not known.
+[[nodiscard]] Json json_of_activations(std::span<const std::optional<float>> along);
 
 // On stdout. Bytes that are not UTF-8 become U+FFFD, so that the output is always JSON.
 void print_json(const Json& object);

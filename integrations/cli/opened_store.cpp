@@ -45,10 +45,15 @@ std::size_t chosen_site(const StoreReader& reader, const std::string& wanted) {
                                        "; the store has " + list_of_sites(sites));
 }
 
-std::unique_ptr<Tokenizer> tokenizer_of(const StoreRequest& request, const RunFacts& run) {
-  const std::string& path = request.tokenizer.empty() ? run.tokenizer : request.tokenizer;
+// The one asked for; else what the run's program said of its tokens; else the one that the run was recorded with.
+std::unique_ptr<Tokenizer> tokenizer_of(const StoreRequest& request, const StoreReader& reader) {
+  if (request.tokenizer.empty()) {
+    const auto texts = reader.token_texts();
+    if (!texts.empty()) return tokenizer_of_texts(texts);
+  }
+  const std::string& path = request.tokenizer.empty() ? reader.run().tokenizer : request.tokenizer;
   if (path.empty()) {
-    note("the run names no tokenizer: token ids are shown (--tokenizer FILE reads a tokenizer.json)");
+    note("the run names no tokenizer: token ids are shown (--tokenizer FILE reads the model's)");
     return nullptr;
   }
   try {
@@ -83,7 +88,9 @@ void add_site_option(CLI::App& command, StoreRequest& request) {
 }
 
 void add_tokenizer_option(CLI::App& command, StoreRequest& request) {
-  command.add_option("--tokenizer", request.tokenizer, "The model's tokenizer.json (default: as the run was recorded)")
+  command
+      .add_option("--tokenizer", request.tokenizer,
+                  "The model's tokenizer: tokenizer.json, .model, .tiktoken… (default: as recorded)")
       ->type_name("FILE");
 }
 
@@ -97,7 +104,7 @@ OpenedStore open_store(const StoreRequest& request) {
                      .scope = request.all_time ? Scope::all_time : Scope::recent,
                      .tokenizer = nullptr};
   opened.site_index = chosen_site(opened.reader, request.site);
-  opened.tokenizer = tokenizer_of(request, opened.reader.run());
+  opened.tokenizer = tokenizer_of(request, opened.reader);
   return opened;
 }
 

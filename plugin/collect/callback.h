@@ -3,12 +3,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "hooks/phase.h"
 #include "plugin/scan/batch_scan.h"
+#include "plugin/scan/context_scan.h"
+#include "plugin/trace/provenance.h"
 #include "plugin/trace/token_position.h"
 
 namespace saetap {
@@ -36,6 +39,7 @@ struct SiteCounts {
   std::uint64_t rows_excluded = 0;    // of the collected: ignored ids and positions
   std::uint64_t rows_resolved = 0;    // of the collected: brought back to their token (excluded ones included)
   std::uint64_t calls = 0;            // calls of the site, any phase
+  std::uint64_t rows_ambiguous = 0;   // of the collected: several tokens could be it, and none was taken
 };
 
 // One call of a site. All views are valid during on_batch only.
@@ -50,6 +54,9 @@ struct Batch {
   std::span<const std::vector<Candidate>> candidates;  // disjoint feature ranges, each in order of rows;
                                                        // one per row and feature at most
   const TokenSource& tokens;
+  // What is known of the activations around the candidates, parallel to `candidates`, as far to each side as any
+  // callback asked for; empty if nothing is known.
+  std::span<const CandidateContexts> contexts = {};
 };
 
 // After a site's step (collected or not) is complete, and before the bars for the next one are asked.
@@ -62,11 +69,16 @@ struct StepEvent {
 // Decoder directions in half precision (IEEE binary16 bits), [features, d_out] row-major; empty when not known.
 using HalfMatrix = std::vector<std::uint16_t>;
 
+// The bytes of a token's text; nothing where it is not known.
+using TokenText = std::function<std::optional<std::string>(std::int32_t)>;
+
 // Asks for everything worth keeping to be written down.
 struct CheckpointEvent {
   bool last = false;                                          // the run is over
   std::function<SiteCounts(const Site&)> counts;              // as of now
   std::function<HalfMatrix(const Site&)> decoder_directions;  // as of the latest call; empty if not known
+  std::function<TraceReport(const Site&)> tracing;            // where its rows' tokens come from
+  TokenText token_text;                                       // of the callback that knows it
 };
 
 // Calls come one at a time (the session holds its lock), on whichever thread runs the module; a callback that throws is
@@ -82,9 +94,14 @@ class Callback {
   // Asked before each collected call, with the step that its batch will carry; the view must stay valid until on_batch
   // returns.
   [[nodiscard]] virtual std::span<const float> bars(const Site&, [[maybe_unused]] std::uint64_t step) { return {}; }
+  // How many tokens to each side of a candidate it wants the activations of.
+  [[nodiscard]] virtual std::uint32_t context_size() const { return 0; }
   virtual void on_batch(const Batch&) {}
   virtual void on_step(const StepEvent&) {}
   virtual void on_checkpoint(const CheckpointEvent&) {}
+  // The text of a token, for programs with a tokenizer of their own: what is saved is then read with it. The bytes need
+  // not be whole characters. Asked at checkpoints, once for each token of the text that is saved and until it is known.
+  [[nodiscard]] virtual std::optional<std::string> token_text([[maybe_unused]] std::int32_t id) { return {}; }
   // The last event; a final on_checkpoint came before it.
   virtual void on_finish() {}
 };

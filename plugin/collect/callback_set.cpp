@@ -49,6 +49,12 @@ std::span<const float> CallbackSet::bars(const Site& site, std::uint64_t step) {
   return lowest;
 }
 
+std::uint32_t CallbackSet::context_size() {
+  std::uint32_t widest = 0;
+  each("context_size", [&](Callback& c) { widest = std::max(widest, c.context_size()); });
+  return widest;
+}
+
 void CallbackSet::batch(const Batch& batch) {
   each("on_batch", [&](Callback& c) { c.on_batch(batch); });
 }
@@ -60,6 +66,14 @@ void CallbackSet::step(const StepEvent& event) {
 void CallbackSet::checkpoint(const CheckpointEvent& event) {
   each(
       "on_checkpoint", [&](Callback& c) { c.on_checkpoint(event); }, kEvenIfOff);
+}
+
+std::optional<std::string> CallbackSet::token_text(std::int32_t id) {
+  std::optional<std::string> text;
+  each("token_text", [&](Callback& c) {
+    if (!text) text = c.token_text(id);
+  });
+  return text;
 }
 
 void CallbackSet::finish() {

@@ -21,9 +21,13 @@ class CallbackSet {
   void attach(const Site& site);
   // The lowest bar of any callback per feature; empty if nobody wants candidates. Valid until the next call of bars().
   [[nodiscard]] std::span<const float> bars(const Site& site, std::uint64_t step);
+  // The widest context that any callback wants.
+  [[nodiscard]] std::uint32_t context_size();
   void batch(const Batch& batch);
   void step(const StepEvent& event);
   void checkpoint(const CheckpointEvent& event);
+  // Of the first callback that knows it.
+  [[nodiscard]] std::optional<std::string> token_text(std::int32_t id);
   void finish();
 
  private:

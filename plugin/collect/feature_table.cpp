@@ -27,6 +27,7 @@ FeatureTable::Kept FeatureTable::offer(std::uint32_t feature, const Sample& samp
       const bool better =
           sample.activation > same->activation || (sample.activation == same->activation && sample.step > same->step);
       if (!better) return Kept::no;
+      *dropped = *same;
       replace(feature, sample);
       return Kept::replaced_same_place;
     }

@@ -25,8 +25,8 @@ class FeatureTable {
   [[nodiscard]] std::span<const float> bars() const { return bars_; }
 
   enum class Kept : std::uint8_t { no, added, replaced_weakest, replaced_same_place };
-  // Offers a finite sample at or above the threshold. If another one had to go to make room (replaced_weakest), it is
-  // written to `dropped`. On the same activation at the same place the later step is kept.
+  // Offers a finite sample at or above the threshold. If another one had to go (replaced_weakest, replaced_same_place),
+  // it is written to `dropped`. On the same activation at the same place the later step is kept.
   // `repeated`: false if this place was surely never offered before, which saves looking for it.
   Kept offer(std::uint32_t feature, const Sample& sample, Sample* dropped, bool repeated = true);
 

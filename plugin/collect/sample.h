@@ -8,13 +8,19 @@
 
 namespace saetap {
 
+inline constexpr std::uint32_t kContextNotKnown = 0xFFFFFFFFu;
+
 struct Sample {
   SequenceId sequence = 0;
   float activation = 0;
   std::uint32_t position = 0;
   std::uint32_t step = 0;
+  // Where the activations around it are kept: see ContextPool. No part of what a sample is.
+  std::uint32_t context = kContextNotKnown;
 
-  friend bool operator==(const Sample&, const Sample&) = default;
+  friend bool operator==(const Sample& a, const Sample& b) {
+    return a.sequence == b.sequence && a.activation == b.activation && a.position == b.position && a.step == b.step;
+  }
 };
 
 // True if `a` is to be kept rather than `b`: higher activation, then lower sequence id, then lower position. Step does

@@ -1,6 +1,7 @@
 #include "plugin/collect/sample_collector.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 #include <utility>
 
@@ -60,14 +61,15 @@ void SampleCollector::on_batch(const Batch& batch) {
 void SampleCollector::offer_candidates(Part& part, const Batch& batch) {
   new_pins_.assign(batch.positions.size(), 0);
   dropped_.clear();
-  for (const std::vector<Candidate>& candidates : batch.candidates) {
-    for (const Candidate& candidate : candidates) {
-      if (candidate.activation < options_.sample_activation_threshold) continue;  // another callback asked for it
-      const Sample sample = sample_of(candidate, batch.positions[candidate.row], batch.step);
-      Sample dropped;
-      const auto kept = part.samples.offer(candidate.feature, sample, &dropped, repeated_[candidate.row] != 0);
-      if (kept == FeatureTable::Kept::replaced_weakest) dropped_.push_back(dropped);
-      if (kept == FeatureTable::Kept::replaced_weakest || kept == FeatureTable::Kept::added) ++new_pins_[candidate.row];
+  for (std::size_t range = 0; range < batch.candidates.size(); ++range) {
+    const std::vector<Candidate>& candidates = batch.candidates[range];
+    const CandidateContexts* contexts = batch.contexts.empty() ? nullptr : &batch.contexts[range];
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      const Candidate& candidate = candidates[i];
+      if (candidate.activation < part.samples.bars()[candidate.feature]) continue;
+      Sample sample = sample_of(candidate, batch.positions[candidate.row], batch.step);
+      if (contexts != nullptr && contexts->known(i)) sample.context = keep_context(contexts->of(i));
+      offer(part, candidate, sample);
     }
   }
   for (std::size_t row = 0; row < new_pins_.size(); ++row) {
@@ -75,7 +77,35 @@ void SampleCollector::offer_candidates(Part& part, const Batch& batch) {
     if (new_pins_[row] == 0 || !has_tokens(at.sequence)) continue;
     sequences_.pin(at, batch.tokens.tokens(at.sequence), new_pins_[row]);
   }
-  for (const Sample& sample : dropped_) unpin(sample);
+  for (const Sample& sample : dropped_) release(sample);
+}
+
+void SampleCollector::offer(Part& part, const Candidate& candidate, const Sample& sample) {
+  Sample dropped;
+  switch (part.samples.offer(candidate.feature, sample, &dropped, repeated_[candidate.row] != 0)) {
+    case FeatureTable::Kept::no:
+      contexts_.release(sample.context);
+      break;
+    case FeatureTable::Kept::added:
+      ++new_pins_[candidate.row];
+      break;
+    case FeatureTable::Kept::replaced_weakest:
+      ++new_pins_[candidate.row];
+      dropped_.push_back(dropped);
+      break;
+    case FeatureTable::Kept::replaced_same_place:  // the pin stays
+      contexts_.release(dropped.context);
+      break;
+  }
+}
+
+// Another callback may have asked for a wider context.
+std::uint32_t SampleCollector::keep_context(std::span<const ContextActivation> activations) {
+  const auto size = static_cast<std::int32_t>(options_.sample_context_size);
+  const auto near = [&](const ContextActivation& one) { return std::abs(one.offset) <= size; };
+  while (!activations.empty() && !near(activations.front())) activations = activations.subspan(1);
+  while (!activations.empty() && !near(activations.back())) activations = activations.first(activations.size() - 1);
+  return contexts_.add(activations);
 }
 
 void SampleCollector::on_checkpoint(const CheckpointEvent& event) {
@@ -84,6 +114,7 @@ void SampleCollector::on_checkpoint(const CheckpointEvent& event) {
 
 void SampleCollector::clear() {
   sequences_ = SequencePool(options_.sample_context_size);
+  contexts_ = ContextPool();
   for (auto& [id, collection] : sites_) {
     SiteCollection empty(*collection.site, options_);
     empty.window = collection.window;
@@ -115,7 +146,7 @@ void SampleCollector::push_history(SiteCollection& collection) {
     if (statistics == FeatureStatistics{}) continue;
     std::vector<Sample> top = closed.samples.strongest(feature);
     top.resize(std::min(top.size(), kHistorySamples));
-    for (const Sample& sample : top) pin_again(sample);
+    for (Sample& sample : top) sample = twin(sample);
     entry.features.push_back({feature, statistics, std::move(top)});
   }
   collection.unsaved_history.push_back(std::move(entry));
@@ -140,7 +171,7 @@ void SampleCollector::release_history() {
   for (auto& [id, collection] : sites_) {
     for (const HistoryEntry& entry : collection.unsaved_history) {
       for (const HistoryEntry::Feature& feature : entry.features) {
-        for (const Sample& sample : feature.top) unpin(sample);
+        for (const Sample& sample : feature.top) release(sample);
       }
     }
     collection.unsaved_history.clear();
@@ -148,15 +179,19 @@ void SampleCollector::release_history() {
 }
 
 void SampleCollector::move_in(Part& part, std::uint32_t feature, const Sample& sample) {
-  Sample dropped = sample;  // unless it takes a free place, one pin goes: its own or that of the sample it replaces
-  if (part.samples.offer(feature, sample, &dropped) != FeatureTable::Kept::added) unpin(dropped);
+  Sample dropped = sample;  // unless it takes a free place, one goes: it itself or the sample that it replaces
+  if (part.samples.offer(feature, sample, &dropped) != FeatureTable::Kept::added) release(dropped);
 }
 
-void SampleCollector::pin_again(const Sample& sample) {
+Sample SampleCollector::twin(const Sample& sample) {
+  Sample twin = sample;
+  twin.context = contexts_.copy(sample.context);
   if (has_tokens(sample.sequence)) sequences_.pin({sample.sequence, sample.position}, {});
+  return twin;
 }
 
-void SampleCollector::unpin(const Sample& sample) {
+void SampleCollector::release(const Sample& sample) {
+  contexts_.release(sample.context);
   if (has_tokens(sample.sequence)) sequences_.unpin({sample.sequence, sample.position});
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "plugin/collect/callback.h"
+#include "plugin/collect/context_pool.h"
 #include "plugin/collect/feature_statistics.h"
 #include "plugin/collect/feature_table.h"
 #include "plugin/collect/place_filter.h"
@@ -78,6 +79,7 @@ class SampleCollector : public Callback {
 
   void on_attach(const Site& site) override;
   [[nodiscard]] std::span<const float> bars(const Site& site, std::uint64_t step) override;
+  [[nodiscard]] std::uint32_t context_size() const override { return options_.sample_context_size; }
   void on_batch(const Batch& batch) override;
   void on_checkpoint(const CheckpointEvent& event) override;
 
@@ -87,6 +89,7 @@ class SampleCollector : public Callback {
   [[nodiscard]] const CollectorOptions& options() const { return options_; }
   [[nodiscard]] const std::map<int, SiteCollection>& sites() const { return sites_; }
   [[nodiscard]] const SequencePool& sequences() const { return sequences_; }
+  [[nodiscard]] const ContextPool& contexts() const { return contexts_; }
 
  private:
   // Closes the open window if `step` lies in a later one.
@@ -95,15 +98,20 @@ class SampleCollector : public Callback {
   void fold_closed(SiteCollection& collection);
   void release_history();
   void offer_candidates(Part& part, const Batch& batch);
-  // A sample of another part, whose pin goes with it.
+  void offer(Part& part, const Candidate& candidate, const Sample& sample);
+  [[nodiscard]] std::uint32_t keep_context(std::span<const ContextActivation> activations);
+  // A sample of another part; what it needs goes with it.
   void move_in(Part& part, std::uint32_t feature, const Sample& sample);
-  void pin_again(const Sample& sample);
-  void unpin(const Sample& sample);
+  // The same sample once more, with all it needs.
+  [[nodiscard]] Sample twin(const Sample& sample);
+  // A sample is gone, and with it what it alone needed.
+  void release(const Sample& sample);
 
   CollectorOptions options_;
   Save save_;
   std::map<int, SiteCollection> sites_;  // by Site::id
   SequencePool sequences_;
+  ContextPool contexts_;
 
   // Of the batch being handled; kept for their memory.
   std::vector<std::uint8_t> repeated_;   // [rows]: the place may have been met before in this window

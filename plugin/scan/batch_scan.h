@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <variant>
 #include <vector>
 
 namespace saetap {
@@ -39,6 +40,8 @@ struct PairActivations {
   std::int64_t rows = 0;
   std::int64_t per_row = 0;
 };
+
+using Activations = std::variant<DenseActivations, PairActivations>;
 
 // The features first..last-1, scanned in the order of the rows. Threads take disjoint ranges of features, so the result
 // does not depend on their number.

@@ -5,7 +5,7 @@
 #include <stdexcept>
 
 #include "plugin/log.h"
-#include "plugin/session/fingerprints.h"
+#include "plugin/session/float_rows.h"
 #include "plugin/store/half.h"
 
 namespace saetap {
@@ -17,6 +17,14 @@ constexpr std::int64_t kFeaturesPerRange = 256;
 
 c10::weak_intrusive_ptr<c10::ivalue::Object> weak(const c10::IValue& owner) {
   return c10::weak_intrusive_ptr<c10::ivalue::Object>(owner.toObject());
+}
+
+Activations activations_of(const TappedCall& call, std::int64_t features) {
+  if (call.features.defined()) {
+    return DenseActivations{call.features.const_data_ptr<float>(), call.rows, features, call.features.stride(0)};
+  }
+  return PairActivations{call.pair_values.const_data_ptr<float>(), call.pair_indices.const_data_ptr<std::int64_t>(),
+                         call.rows, call.pair_values.size(1)};
 }
 
 // One direction per feature, [F, d_out] on the decoder's device; undefined if the weight is not (any more) of the
@@ -130,44 +138,50 @@ void AttachedSite::scale(const FeatureTap& tap, TappedCall& call) const {
 }
 
 void AttachedSite::collect(const TappedCall& call, std::uint64_t step, Phase phase, SiteContext& context) {
-  std::vector<std::uint64_t> fingerprints;
-  std::size_t row_bytes = 0;  // no row can be found under a width of 0 bytes: all come out as unresolved
-  if (call.inputs.defined()) {
-    fingerprints = row_fingerprints(call.inputs);
-    row_bytes = static_cast<std::size_t>(call.inputs.size(-1)) * call.inputs.element_size();
-  } else {
-    fingerprints.assign(static_cast<std::size_t>(call.rows), 0);
-  }
-  const auto traced = context.provenance.resolve(site_.id, {fingerprints, row_bytes}, context.unresolved);
+  const auto rows = call.inputs.defined() ? FloatRows(call.inputs) : FloatRows(call.rows);
+  const auto traced = context.provenance.resolve(site_.id, rows.view(), context.unresolved);
   counts_.rows_resolved += static_cast<std::uint64_t>(traced.resolved);
+  counts_.rows_ambiguous += static_cast<std::uint64_t>(traced.ambiguous);
   counts_.rows_excluded += static_cast<std::uint64_t>(traced.excluded);
 
-  scan(call, traced.eligible, context.callbacks.bars(site_, step));
+  const auto activations = activations_of(call, site_.features);
+  scan(activations, traced.eligible, context.callbacks.bars(site_, step));
+  scan_around(activations, traced, context);
   context.callbacks.batch({site_, step, phase, call.rows, call.rows - traced.excluded, traced.positions, sums_,
-                           candidates_, context.provenance.tokens()});
+                           candidates_, context.provenance.tokens(), contexts_});
 }
 
-void AttachedSite::scan(const TappedCall& call, const std::vector<std::uint8_t>& eligible,
+void AttachedSite::scan(const Activations& activations, const std::vector<std::uint8_t>& eligible,
                         std::span<const float> bars) {
   const auto ranges = std::clamp<std::int64_t>(site_.features / kFeaturesPerRange, 1, at::get_num_threads());
   candidates_.resize(static_cast<std::size_t>(ranges));
   for (auto& candidates : candidates_) candidates.clear();
-  const auto scan_ranges = [&](const auto& activations) {
-    at::parallel_for(0, ranges, 1, [&](std::int64_t first, std::int64_t last) {
-      for (auto range = first; range < last; ++range) {
-        const FeatureRange features{site_.features * range / ranges, site_.features * (range + 1) / ranges};
-        scan_features(activations, features, eligible.data(), bars.empty() ? nullptr : bars.data(), sums_.data(),
+  at::parallel_for(0, ranges, 1, [&](std::int64_t first, std::int64_t last) {
+    for (auto range = first; range < last; ++range) {
+      const FeatureRange features{site_.features * range / ranges, site_.features * (range + 1) / ranges};
+      const auto scan_range = [&](const auto& form) {
+        scan_features(form, features, eligible.data(), bars.empty() ? nullptr : bars.data(), sums_.data(),
                       candidates_[static_cast<std::size_t>(range)]);
-      }
-    });
-  };
-  if (call.features.defined()) {
-    scan_ranges(
-        DenseActivations{call.features.const_data_ptr<float>(), call.rows, site_.features, call.features.stride(0)});
-  } else {
-    scan_ranges(PairActivations{call.pair_values.const_data_ptr<float>(),
-                                call.pair_indices.const_data_ptr<std::int64_t>(), call.rows, call.pair_values.size(1)});
-  }
+      };
+      std::visit(scan_range, activations);
+    }
+  });
+}
+
+// Most batches are drawn from a large buffer: then no row's context is there, which is soon seen.
+void AttachedSite::scan_around(const Activations& activations, const Resolution& traced, SiteContext& context) {
+  contexts_.clear();
+  const auto size = context.callbacks.context_size();
+  const auto wanted = [](const std::vector<Candidate>& candidates) { return !candidates.empty(); };
+  if (size == 0 || std::none_of(candidates_.begin(), candidates_.end(), wanted)) return;
+  const ContextRows rows(traced.positions, context.provenance.tokens(), size);
+  if (rows.empty()) return;
+  contexts_.resize(candidates_.size());
+  at::parallel_for(0, static_cast<std::int64_t>(candidates_.size()), 1, [&](std::int64_t first, std::int64_t last) {
+    for (auto range = static_cast<std::size_t>(first); range < static_cast<std::size_t>(last); ++range) {
+      scan_contexts(activations, candidates_[range], rows, contexts_[range]);
+    }
+  });
 }
 
 HalfMatrix AttachedSite::decoder_directions() {

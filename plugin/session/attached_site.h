@@ -49,7 +49,8 @@ class AttachedSite {
  private:
   void scale(const FeatureTap& tap, TappedCall& call) const;
   void collect(const TappedCall& call, std::uint64_t step, Phase phase, SiteContext& context);
-  void scan(const TappedCall& call, const std::vector<std::uint8_t>& eligible, std::span<const float> bars);
+  void scan(const Activations& activations, const std::vector<std::uint8_t>& eligible, std::span<const float> bars);
+  void scan_around(const Activations& activations, const Resolution& traced, SiteContext& context);
 
   Site site_;
   SiteCounts counts_;
@@ -60,6 +61,7 @@ class AttachedSite {
   HalfMatrix released_directions_;
   std::vector<FeatureSums> sums_;                   // [F], of the batch in hand
   std::vector<std::vector<Candidate>> candidates_;  // one per range of features
+  std::vector<CandidateContexts> contexts_;         // of these; empty if nothing is known
 };
 
 }  // namespace saetap

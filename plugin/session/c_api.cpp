@@ -86,6 +86,17 @@ int saetap_plugin_init(const char* config_json) {
   });
 }
 
+int saetap_set_tokens(const int64_t* tokens, int64_t batch, int64_t length, const uint8_t* mask, const int64_t* rows,
+                      int64_t row_count) {
+  return answer([&](std::string& why) -> int {
+    return saetap::set_process_tokens({tokens, batch, length, mask, rows, row_count}, why);
+  });
+}
+
+int saetap_set_token_text(saetap_token_text text, void* user) {
+  return answer([&](std::string& why) -> int { return saetap::set_process_token_text(text, user, why); });
+}
+
 int saetap_checkpoint(void) {
   return answer([](std::string& why) -> int { return saetap::checkpoint_process_session(why); });
 }

@@ -59,6 +59,27 @@ std::string site_summary(const Site& site, const SiteCounts& counts, const Sampl
          format("%.1f", 100.0 * facts.seconds_inside / std::max(facts.seconds_total, 1e-9)) + " %";
 }
 
+std::string source_line(const TraceReport& report) {
+  if (report.source == TokenSourceKind::none) return "";
+  return "by " + std::string(name_of(report.source)) + (report.stream.empty() ? "" : " from " + report.stream) + ": " +
+         report.why;
+}
+
+std::string tracing_line(const SiteCounts& counts, const TraceReport& report) {
+  if (counts.rows_resolved + counts.rows_ambiguous == 0) {
+    return "none of " + rounded(counts.rows_collected) + " rows has a token: " + report.why;
+  }
+  const auto unresolved = counts.rows_collected - counts.rows_resolved - counts.rows_ambiguous;
+  return share(counts.rows_resolved, counts.rows_collected, "%.2f") + " of rows resolved, " +
+         share(counts.rows_ambiguous, counts.rows_collected, "%.2f") + " ambiguous, " +
+         share(unresolved, counts.rows_collected, "%.2f") + " not found; " + std::string(name_of(report.source)) +
+         (report.stream.empty() ? "" : " from " + report.stream);
+}
+
+std::string token_file_line(std::uint64_t rows, const std::string& path) {
+  return "of " + grouped(rows) + " rows are known from " + path;
+}
+
 std::string tracing_warning(const SiteCounts& counts, std::int64_t buffer_rows) {
   const auto share_resolved =
       static_cast<double>(counts.rows_resolved) / std::max<double>(1, static_cast<double>(counts.rows_collected));

@@ -44,6 +44,19 @@ void forget_in_child() {
   running.store(nullptr);
 }
 
+std::optional<std::string> text_from(saetap_token_text text, void* user, std::int32_t id) {
+  constexpr std::int64_t kLongest = 1 << 20;
+  std::string bytes(256, '\0');
+  auto length = text(id, bytes.data(), static_cast<std::int64_t>(bytes.size()), user);
+  if (length > static_cast<std::int64_t>(bytes.size()) && length <= kLongest) {
+    bytes.resize(static_cast<std::size_t>(length));
+    length = text(id, bytes.data(), length, user);
+  }
+  if (length < 0 || length > static_cast<std::int64_t>(bytes.size())) return std::nullopt;
+  bytes.resize(static_cast<std::size_t>(length));
+  return bytes;
+}
+
 template <typename Action>
 saetap_status guarded(std::string& why, Action action) noexcept {
   try {
@@ -87,6 +100,49 @@ saetap_status start_process_session(const Config& config, std::string& why) noex
       return std::atexit(finish_at_exit);
     }();
     (void)once;
+    return SAETAP_OK;
+  });
+}
+
+saetap_status set_process_tokens(const ToldTokens& told, std::string& why) noexcept {
+  return guarded(why, [&] {
+    auto* session = running.load();
+    if (session == nullptr) {
+      why = "nothing is being recorded";
+      return SAETAP_NOT_RUNNING;
+    }
+    constexpr std::int64_t kMost = std::int64_t{1} << 31;
+    const bool sized = told.batch > 0 && told.length > 0 && told.batch <= kMost && told.length <= kMost / told.batch &&
+                       told.row_count >= 0;
+    if (told.tokens == nullptr || !sized || (told.rows == nullptr && told.row_count > 0)) {
+      why = "tokens have to be [batch, length] with both above 0, and rows [row_count]";
+      return SAETAP_FAILED;
+    }
+    const auto count = static_cast<std::size_t>(told.batch * told.length);
+    std::vector<std::int32_t> ids(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (told.tokens[i] < INT32_MIN || told.tokens[i] > INT32_MAX) {
+        why = "token " + std::to_string(told.tokens[i]) + " does not fit into 32 bits";
+        return SAETAP_FAILED;
+      }
+      ids[i] = static_cast<std::int32_t>(told.tokens[i]);
+    }
+    const TokenMatrix tokens{ids, static_cast<std::size_t>(told.length), {told.mask, told.mask != nullptr ? count : 0}};
+    session->set_tokens(tokens, {told.rows, static_cast<std::size_t>(told.row_count)});
+    return SAETAP_OK;
+  });
+}
+
+saetap_status set_process_token_text(saetap_token_text text, void* user, std::string& why) noexcept {
+  return guarded(why, [&] {
+    auto* session = running.load();
+    if (session == nullptr) {
+      why = "nothing is being recorded";
+      return SAETAP_NOT_RUNNING;
+    }
+    TokenText text_of;
+    if (text != nullptr) text_of = [text, user](std::int32_t id) { return text_from(text, user, id); };
+    session->set_token_text(std::move(text_of));
     return SAETAP_OK;
   });
 }

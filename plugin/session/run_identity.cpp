@@ -2,11 +2,8 @@
 
 #include <cstdio>
 #include <filesystem>
-#include <memory>
 #include <random>
 
-#include "integrations/tokenizers/tokenizer.h"
-#include "plugin/log.h"
 #include "plugin/session/libtorch_version.h"
 #include "plugin/store/store_files.h"
 
@@ -47,13 +44,6 @@ SamplesJsonOptions samples_json_options(const Config& config) {
   options.top_features = config.top_features_to_save;
   options.samples_per_feature = config.samples_per_feature_to_save;
   options.rank_by = config.rank_features_by;
-  if (config.tokenizer.empty()) return options;
-  try {
-    const std::shared_ptr<Tokenizer> tokenizer = load_tokenizer(config.tokenizer);
-    options.decode = [tokenizer](std::span<const std::int32_t> tokens) { return tokenizer->decode(tokens); };
-  } catch (const TokenizerError& error) {
-    log(LogLevel::warning, std::string(error.what()) + "; samples.json holds ids instead of text");
-  }
   return options;
 }
 

@@ -4,9 +4,12 @@
 #include <filesystem>
 
 #include "plugin/log.h"
+#include "plugin/session/float_rows.h"
 #include "plugin/session/run_identity.h"
-#include "plugin/session/token_streams.h"
+#include "plugin/session/token_mask.h"
+#include "plugin/session/token_rules.h"
 #include "plugin/store/samples_json.h"
+#include "plugin/trace/row_file.h"
 
 namespace saetap {
 
@@ -64,8 +67,8 @@ class Session::Turn {
 Session::Session(Config config, std::string program)
     : config_(std::move(config)),
       writer_((std::filesystem::path(config_.output_dir) / "samples.saetap").string(), run_header(config_, program)),
-      provenance_({config_.tokens.ignore_token_ids, config_.tokens.ignore_first_positions},
-                  static_cast<std::size_t>(config_.tokens.buffer_rows)),
+      tokenizer_(configured_tokenizer(config_)),
+      provenance_(trace_options(config_, tokenizer_.get()), libtorch_threads()),
       callbacks_([](const std::string& what) { log(LogLevel::warning, what); }),
       unresolved_(unresolved_sequence()) {
   collector_ = std::make_shared<SampleCollector>(
@@ -80,7 +83,25 @@ void Session::add_callback(std::string name, std::shared_ptr<Callback> callback)
 }
 
 void Session::start() {
+  load_token_files();
   hooks::Discovery::of_process().add(*this);
+}
+
+// A file that cannot be read costs its tokens, not the recording.
+void Session::load_token_files() {
+  const std::lock_guard lock(mutex_);
+  if (!config_.tokens.index.empty() && !looks_rows_up(config_.tokens)) {
+    log(LogLevel::warning, "no tokens     from the files of tokens.index: tokens.source does not look rows up");
+    return;
+  }
+  for (const auto& path : config_.tokens.index) {
+    try {
+      const auto rows = load_row_file(path, provenance_);
+      log(LogLevel::info, "tokens    " + token_file_line(rows, path));
+    } catch (const std::exception& error) {
+      log(LogLevel::error, "no tokens     from " + path + ": " + error.what());
+    }
+  }
 }
 
 // ---- attach ----
@@ -97,11 +118,13 @@ hooks::Wanted Session::on_meeting(const hooks::Meeting& meeting) {
   for (auto& [id, site] : sites_) site->release_decoder_of_dead_owner();
   wanted.sites = choose_sites(meeting);
   attach_sites(meeting, wanted.sites);
-  wanted.tokens = token_input(meeting);
-  if (wanted.tokens != nullptr && stream_taps_.count(meeting.stream_tap()) == 0) {
+  if (!listens_to_models(config_.tokens, meeting.type_name)) return wanted;
+  wanted.inputs = token_inputs(meeting);
+  if (wanted.inputs.tokens != nullptr && stream_taps_.count(meeting.stream_tap()) == 0) {
     const auto name = meeting.type_name + " › " + meeting.function.name();
-    stream_taps_.emplace(meeting.stream_tap(), StreamTap{name, false});
-    log(LogLevel::debug, "listening to " + name);
+    const auto* mask = wanted.inputs.mask;
+    stream_taps_.emplace(meeting.stream_tap(), TokenStreamTap{name, mask != nullptr && marks_padding(*mask), false});
+    log(LogLevel::debug, "listening to " + name + (mask != nullptr ? ", mask " + mask->debugName() : ""));
   }
   return wanted;
 }
@@ -222,7 +245,7 @@ void Session::handle_features(const FeatureTap& tap, const hooks::FeatureEvent& 
       continue;
     }
     site.handle(tap, event, shape, context);
-    say_stream(site);
+    say_source(site);
   }
   // The first one comes early, so that a run that is broken off has something to show.
   const auto interval = std::chrono::seconds(config_.checkpoint_seconds);
@@ -237,7 +260,7 @@ void Session::on_stream(const hooks::StreamEvent& event) noexcept {
     const auto reader = feature_taps_.find(event.tap);
     if (reader != feature_taps_.end()) {  // the rows of an SAE inside the model
       const auto& site = reader->second.site;
-      record_token_stream(site.module_type + " › " + site.path, event, widths, provenance_);
+      record_token_stream({site.module_type + " › " + site.path, false, false}, event, widths, provenance_);
       return;
     }
     const auto found = stream_taps_.find(event.tap);
@@ -245,7 +268,7 @@ void Session::on_stream(const hooks::StreamEvent& event) noexcept {
     auto& tap = found->second;
     try {
       for (const auto& [id, site] : sites_) widths.insert(site->site().d_in);
-      record_token_stream(tap.name, event, widths, provenance_);
+      record_token_stream(tap, event, widths, provenance_);
     } catch (const std::exception& error) {
       tap.failed = true;
       log(LogLevel::error, "switched off  tokens from " + tap.name + ": " + error.what());
@@ -255,12 +278,29 @@ void Session::on_stream(const hooks::StreamEvent& event) noexcept {
   }
 }
 
-void Session::say_stream(const AttachedSite& site) {
-  const auto stream = provenance_.stream_of(site.site().id);
-  auto& said = said_streams_[site.site().id];
-  if (stream.empty() || said == stream) return;
-  said = stream;
-  log(LogLevel::info, "tokens    from " + stream + ", rows matched by fingerprint");
+void Session::say_source(const AttachedSite& site) {
+  const auto line = source_line(provenance_.report(site.site().id));
+  if (!line.empty() && said_.insert("source " + site.site().name + line).second) {
+    log(LogLevel::info, "tokens    " + site.site().name + ": " + line);
+  }
+}
+
+// At every checkpoint; again only where it changed.
+void Session::say_tracing(const AttachedSite& site) {
+  const auto line = tracing_line(site.counts(), provenance_.report(site.site().id));
+  auto& said = said_tracing_[site.site().id];
+  log(said == line ? LogLevel::debug : LogLevel::info, "tokens    " + site.site().name + ": " + line);
+  said = line;
+}
+
+void Session::set_tokens(const TokenMatrix& tokens, std::span<const std::int64_t> rows) {
+  const Turn turn(*this);
+  if (turn) provenance_.tell(tokens, rows);
+}
+
+void Session::set_token_text(TokenText text) {
+  const std::lock_guard lock(mutex_);
+  token_text_ = std::move(text);
 }
 
 // ---- checkpoints and the end ----
@@ -280,7 +320,13 @@ bool Session::save(bool last) {
   event.decoder_directions = [this](const Site& site) {
     return config_.save_decoder ? sites_.at(site.id)->decoder_directions() : HalfMatrix{};
   };
+  event.tracing = [this](const Site& site) { return provenance_.report(site.id); };
+  event.token_text = [this](std::int32_t id) {
+    auto text = callbacks_.token_text(id);
+    return text || !token_text_ ? text : token_text_(id);
+  };
   callbacks_.checkpoint(event);
+  for (const auto& [id, site] : sites_) say_tracing(*site);
   return saved_;
 }
 
@@ -301,7 +347,12 @@ bool Session::save_files(const SampleCollector& collector, const CheckpointEvent
   saved_ = saved_before_ = true;
   const auto json_path = samples_json_path(writer_.path());
   try {
-    write_samples_json(StoreReader(writer_.path()), json_path, samples_json_options(config_));
+    const StoreReader store(writer_.path());
+    auto options = samples_json_options(config_);
+    const auto texts = store.token_texts();
+    const auto tokenizer = texts.empty() ? tokenizer_ : tokenizer_of_texts(texts);
+    if (tokenizer) options.decode = [&](std::span<const std::int32_t> tokens) { return tokenizer->decode(tokens); };
+    write_samples_json(store, json_path, options);
   } catch (const std::exception& error) {
     log(LogLevel::warning, "not written   " + json_path + ": " + error.what() + "; the store is whole");
   }

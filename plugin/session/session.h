@@ -13,12 +13,14 @@
 #include <vector>
 
 #include "hooks/discover.h"
+#include "integrations/tokenizers/tokenizer.h"
 #include "plugin/collect/callback_set.h"
 #include "plugin/collect/sample_collector.h"
 #include "plugin/config.h"
 #include "plugin/session/attached_site.h"
 #include "plugin/session/feature_tap.h"
 #include "plugin/session/lines.h"
+#include "plugin/session/token_streams.h"
 #include "plugin/store/store_writer.h"
 #include "plugin/trace/provenance.h"
 
@@ -34,6 +36,10 @@ class Session : public hooks::Listener {
   void add_callback(std::string name, std::shared_ptr<Callback> callback);
 
   void start();
+  // The tokens that the rows of the sites' next calls are: see Provenance::tell.
+  void set_tokens(const TokenMatrix& tokens, std::span<const std::int64_t> rows);
+  // The program's own text of tokens; a callback that knows one goes before it.
+  void set_token_text(TokenText text);
   // Saves what was collected so far. False if that failed (it was logged; collection goes on).
   bool checkpoint();
   // Stops observing, gives all functions their executors back, saves, says what was done. Later taps are ignored.
@@ -51,18 +57,14 @@ class Session : public hooks::Listener {
   using Clock = std::chrono::steady_clock;
   class Turn;  // the session's lock and its stopwatch
 
-  // A model whose tokens are listened to; its name is what people are told.
-  struct StreamTap {
-    std::string name;
-    bool failed = false;
-  };
-
+  void load_token_files();
   std::vector<std::size_t> choose_sites(const hooks::Meeting& meeting);
   void attach_sites(const hooks::Meeting& meeting, const std::vector<std::size_t>& chosen);
   void say_uncertain(const hooks::Meeting& meeting);
   AttachedSite& site_of(const FeatureTap& tap, const c10::IValue& owner, std::int64_t group);
   void handle_features(const FeatureTap& tap, const hooks::FeatureEvent& event);
-  void say_stream(const AttachedSite& site);
+  void say_source(const AttachedSite& site);
+  void say_tracing(const AttachedSite& site);
   bool save(bool last);
   bool save_files(const SampleCollector& collector, const CheckpointEvent& event);
 
@@ -73,16 +75,18 @@ class Session : public hooks::Listener {
       inside_{};  // the thread that holds the lock: a callback that calls the module is not recorded
   bool finished_ = false;
 
+  std::shared_ptr<const Tokenizer> tokenizer_;  // null: none
+  TokenText token_text_;                        // the program's own; empty: none
   Provenance provenance_;
   CallbackSet callbacks_;
   std::shared_ptr<SampleCollector> collector_;
   SequenceId unresolved_ = 0;
 
   std::map<int, FeatureTap> feature_taps_;  // by tap
-  std::map<int, StreamTap> stream_taps_;
+  std::map<int, TokenStreamTap> stream_taps_;
   std::set<std::string> said_;                          // what is said once, however often a method is met
   std::map<int, std::unique_ptr<AttachedSite>> sites_;  // by Site::id
-  std::map<int, std::string> said_streams_;             // what was said of where a site's rows come from
+  std::map<int, std::string> said_tracing_;             // by Site::id: what was last said of how its rows were traced
 
   SessionFacts facts_;
   Clock::time_point first_tap_{};

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "plugin/session/fingerprints.h"
+#include "plugin/session/float_rows.h"
+#include "plugin/session/token_mask.h"
 
 namespace saetap {
 
@@ -74,16 +75,23 @@ std::vector<std::int32_t> token_ids(const at::Tensor& tokens) {
 
 }  // namespace
 
-Value* token_input(const hooks::Meeting& meeting) {
+hooks::TokenInputs token_inputs(const hooks::Meeting& meeting) {
   const auto& inputs = meeting.graph->inputs();
-  for (std::size_t i = 1; i < std::min(inputs.size(), meeting.arguments.size()); ++i) {
-    if (holds_tokens(meeting.arguments[i]) && inputs[i]->type()->isSubtypeOf(*c10::TensorType::get())) return inputs[i];
+  hooks::TokenInputs found;
+  found.mask = mask_input(meeting, nullptr);
+  for (std::size_t i = 1; found.tokens == nullptr && i < std::min(inputs.size(), meeting.arguments.size()); ++i) {
+    const bool is_tensor = inputs[i]->type()->isSubtypeOf(*c10::TensorType::get());
+    if (is_tensor && inputs[i] != found.mask && holds_tokens(meeting.arguments[i])) found.tokens = inputs[i];
   }
-  if (meeting.arguments.size() >= inputs.size()) return nullptr;
-  return embedded_input(*meeting.graph, meeting.graph->block());
+  if (found.tokens == nullptr && meeting.arguments.size() < inputs.size()) {
+    found.tokens = embedded_input(*meeting.graph, meeting.graph->block());
+    if (found.mask == found.tokens) found.mask = mask_input(meeting, found.tokens);
+  }
+  if (found.tokens == nullptr) found.mask = nullptr;
+  return found;
 }
 
-void record_token_stream(const std::string& model, const hooks::StreamEvent& event,
+void record_token_stream(const TokenStreamTap& model, const hooks::StreamEvent& event,
                          const std::set<std::int64_t>& widths, Provenance& provenance) {
   const auto& tokens = event.tokens;
   if (!tokens.defined() || tokens.dim() != 2 || tokens.numel() == 0 || !at::isIntegralType(tokens.scalar_type(), false))
@@ -91,16 +99,17 @@ void record_token_stream(const std::string& model, const hooks::StreamEvent& eve
   std::vector<at::Tensor> returned;
   tensors_in(event.returned, returned);
 
-  std::vector<std::int32_t> ids;
+  const auto ids = token_ids(tokens);
+  const auto attended = attended_tokens(event.mask, model.mask_marks_padding, tokens.size(0), tokens.size(1));
+  const TokenMatrix matrix{ids, static_cast<std::size_t>(tokens.size(1)), attended};
+  provenance.record_tokens(model.name, matrix);
   for (std::size_t output = 0; output < returned.size(); ++output) {
     const auto& rows = returned[output];
     if (!has_a_row_per_token(rows, tokens.size(0), tokens.size(1))) continue;
     if (!widths.empty() && widths.count(rows.size(-1)) == 0) continue;  // logits, for one
-    if (ids.empty()) ids = token_ids(tokens);
-    const auto fingerprints = row_fingerprints(rows);
-    const auto row_bytes = static_cast<std::size_t>(rows.size(-1)) * rows.element_size();
-    const auto stream = returned.size() == 1 ? model : model + " output " + std::to_string(output);
-    provenance.record(stream, ids, tokens.size(1), {fingerprints, row_bytes});
+    const auto stream = returned.size() == 1 ? model.name : model.name + " output " + std::to_string(output);
+    const FloatRows given(rows);
+    provenance.record(stream, matrix, given.view());
   }
 }
 

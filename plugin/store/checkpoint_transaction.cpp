@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <unordered_set>
 
 #include "plugin/store/store_format.h"
 
@@ -35,17 +36,20 @@ void CheckpointTransaction::write(const CheckpointEvent& event) {
     write_history(collection);
   }
   write_sequences();
+  if (event.token_text) write_token_texts(event.token_text);
 }
 
 void CheckpointTransaction::write_site(const Site& site, const CheckpointEvent& event) {
   const SiteCounts counts = event.counts ? event.counts(site) : SiteCounts{};
   Statement insert =
-      database_.prepare("INSERT OR REPLACE INTO site VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      database_.prepare("INSERT OR REPLACE INTO site VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   insert.bind(0, std::int64_t{site.id}).bind(1, site.name).bind(2, site.module_type).bind(3, site.method);
   insert.bind(4, site.description).bind(5, site.features).bind(6, site.d_in).bind(7, site.d_out);
   insert.bind(8, stored(counts.steps)).bind(9, stored(counts.steps_collected)).bind(10, stored(counts.rows_seen));
   insert.bind(11, stored(counts.rows_collected)).bind(12, stored(counts.rows_excluded));
-  insert.bind(13, stored(counts.rows_resolved)).bind(14, stored(counts.calls)).run();
+  insert.bind(13, stored(counts.rows_resolved)).bind(14, stored(counts.calls));
+  const TraceReport traced = event.tracing ? event.tracing(site) : TraceReport{};
+  insert.bind(15, stored(counts.rows_ambiguous)).bind(16, name_of(traced.source)).bind(17, traced.stream).run();
 }
 
 // In blocks, because one BLOB ends at a gigabyte and the decoder of a wide SAE does not. Unknown now (empty) leaves
@@ -90,8 +94,8 @@ bool CheckpointTransaction::is_stored(const Site& site, PartKind kind, const Par
 }
 
 void CheckpointTransaction::write_features(const Site& site, PartKind kind, const Part& part) {
-  Statement insert = database_.prepare("INSERT INTO feature VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  SampleColumns columns;
+  Statement insert = database_.prepare("INSERT INTO feature VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  SampleColumns columns(collector_.contexts());
   for (std::uint32_t feature = 0; feature < part.statistics.size(); ++feature) {
     const FeatureStatistics& statistics = part.statistics[feature];
     if (statistics == FeatureStatistics{}) continue;
@@ -104,9 +108,9 @@ void CheckpointTransaction::write_features(const Site& site, PartKind kind, cons
 }
 
 void CheckpointTransaction::write_history(const SiteCollection& collection) {
-  Statement insert =
-      database_.prepare("INSERT OR REPLACE INTO history VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  SampleColumns columns;
+  Statement insert = database_.prepare(
+      "INSERT OR REPLACE INTO history VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  SampleColumns columns(collector_.contexts());
   for (const HistoryEntry& entry : collection.unsaved_history) {
     insert.bind(0, std::int64_t{collection.site->id}).bind(1, stored(entry.window.number));
     insert.bind(2, stored(entry.window.first_step)).bind(3, stored(entry.window.end_step));
@@ -116,6 +120,21 @@ void CheckpointTransaction::write_history(const SiteCollection& collection) {
       bind_statistics(insert, 6, feature.statistics);
       columns.bind(insert, 6 + kStatisticsColumns, feature.top);
       insert.run();
+    }
+  }
+}
+
+// Of all tokens in the pool of which the table has no text.
+void CheckpointTransaction::write_token_texts(const TokenText& text_of) {
+  std::unordered_set<std::int32_t> met;
+  Statement select = database_.prepare("SELECT id FROM token");
+  while (select.step()) met.insert(static_cast<std::int32_t>(select.integer(0)));
+  Statement insert = database_.prepare("INSERT INTO token VALUES(?, ?)");
+  for (const auto& [key, segment] : collector_.sequences().segments()) {
+    for (const std::int32_t id : segment.tokens) {
+      if (!met.insert(id).second) continue;
+      const std::optional<std::string> text = text_of(id);
+      if (text) insert.bind(0, std::int64_t{id}).bind_blob(1, std::as_bytes(std::span(*text))).run();
     }
   }
 }

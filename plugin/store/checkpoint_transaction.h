@@ -23,6 +23,7 @@ class CheckpointTransaction {
   void write_features(const Site& site, PartKind kind, const Part& part);
   void write_history(const SiteCollection& collection);
   void write_sequences();
+  void write_token_texts(const TokenText& text_of);
   [[nodiscard]] bool is_stored(const Site& site, PartKind kind, const Part& part);
   [[nodiscard]] std::vector<SegmentKey> history_segments() const;
 

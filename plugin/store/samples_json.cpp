@@ -40,16 +40,24 @@ std::vector<std::uint32_t> top_features(const std::vector<FeatureStatistics>& st
   return order;
 }
 
-Json sample_json(const StoreReader& store, const Sample& sample, const DecodeTokens& decode) {
+Json sample_json(const StoreReader& store, const Sample& sample,
+                 const std::optional<std::vector<ContextActivation>>& around, const DecodeTokens& decode) {
   const std::uint32_t size = store.run().sample_context_size;
   const Context context = store.context(sample, size, size);
   Json json = {{"activation", sample.activation}, {"token_id", nullptr},     {"text", nullptr},
-               {"context_token_ids", nullptr},    {"context_text", nullptr}, {"activating_index", nullptr}};
+               {"context_token_ids", nullptr},    {"context_text", nullptr}, {"activating_index", nullptr},
+               {"context_activations", nullptr}};
   if (!context.tokens.empty()) {
     const std::span<const std::int32_t> tokens = context.tokens;
     json["token_id"] = tokens[context.activating];
     json["context_token_ids"] = context.tokens;
     json["activating_index"] = context.activating;
+    if (around) {
+      json["context_activations"] = Json::array();
+      for (const auto activation : activations_along(sample, around, size, tokens.size(), context.activating)) {
+        json["context_activations"].push_back(activation.value_or(0));
+      }
+    }
     if (decode) {
       json["text"] = decode(tokens.subspan(context.activating, 1));
       json["context_text"] = decode(tokens);
@@ -78,7 +86,10 @@ Json site_json(const StoreReader& store, const StoredSite& stored_site, const Sa
     std::vector<Sample> samples = store.samples(site.id, feature, options.scope);
     samples.resize(std::min(samples.size(), static_cast<std::size_t>(options.samples_per_feature)));
     Json kept = Json::array();
-    for (const Sample& sample : samples) kept.push_back(sample_json(store, sample, options.decode));
+    const auto around = store.context_activations(site.id, feature, options.scope, samples);
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      kept.push_back(sample_json(store, samples[i], around[i], options.decode));
+    }
     features.push_back({{"feature", feature},
                         {"statistics", statistics_json(statistics[feature], facts.eligible)},
                         {"samples", std::move(kept)}});

@@ -35,6 +35,7 @@ struct JsonSample {
   std::vector<std::int32_t> context_token_ids;
   std::string context_text;
   std::size_t activating_index = 0;
+  std::vector<float> context_activations;  // one per token of the context
 };
 
 struct JsonFeature {

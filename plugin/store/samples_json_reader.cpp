@@ -33,6 +33,10 @@ JsonSample read_sample(const Json& json) {
   read.context_token_ids = or_empty<std::vector<std::int32_t>>(json, "context_token_ids");
   read.context_text = or_empty<std::string>(json, "context_text");
   read.activating_index = or_empty<std::size_t>(json, "activating_index");
+  read.context_activations = or_empty<std::vector<float>>(json, "context_activations");
+  if (!read.context_activations.empty() && read.context_activations.size() != read.context_token_ids.size()) {
+    throw std::invalid_argument("context_activations are not as many as context_token_ids");
+  }
   if (!read.context_token_ids.empty() && read.activating_index >= read.context_token_ids.size()) {
     throw std::invalid_argument("an activating_index lies outside its context");
   }

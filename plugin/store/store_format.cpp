@@ -26,12 +26,14 @@ CREATE TABLE site(
   description TEXT NOT NULL, features INTEGER NOT NULL, d_in INTEGER NOT NULL, d_out INTEGER NOT NULL,
   steps INTEGER NOT NULL, steps_collected INTEGER NOT NULL, rows_seen INTEGER NOT NULL,
   rows_collected INTEGER NOT NULL, rows_excluded INTEGER NOT NULL, rows_resolved INTEGER NOT NULL,
-  calls INTEGER NOT NULL) STRICT;
+  calls INTEGER NOT NULL, rows_ambiguous INTEGER NOT NULL, token_source TEXT NOT NULL,
+  token_stream TEXT NOT NULL) STRICT;
 CREATE TABLE decoder(
   site INTEGER NOT NULL, block INTEGER NOT NULL, directions BLOB NOT NULL, PRIMARY KEY(site, block)) STRICT;
 CREATE TABLE sequence(
   id INTEGER NOT NULL, segment INTEGER NOT NULL, length INTEGER NOT NULL, tokens BLOB NOT NULL,
   history INTEGER NOT NULL, PRIMARY KEY(id, segment)) STRICT, WITHOUT ROWID;
+CREATE TABLE token(id INTEGER PRIMARY KEY, text BLOB NOT NULL) STRICT;
 CREATE TABLE part(
   site INTEGER NOT NULL, part TEXT NOT NULL, first_step INTEGER NOT NULL, last_step INTEGER NOT NULL,
   eligible INTEGER NOT NULL, PRIMARY KEY(site, part)) STRICT, WITHOUT ROWID;
@@ -39,12 +41,14 @@ CREATE TABLE feature(
   site INTEGER NOT NULL, part TEXT NOT NULL, feature INTEGER NOT NULL, active INTEGER NOT NULL, sum REAL NOT NULL,
   sum_of_squares REAL NOT NULL, max REAL NOT NULL, nonfinite INTEGER NOT NULL, negative INTEGER NOT NULL,
   activation BLOB NOT NULL, sequence BLOB NOT NULL, position BLOB NOT NULL, step BLOB NOT NULL,
+  context_count BLOB NOT NULL, context_offset BLOB NOT NULL, context_activation BLOB NOT NULL,
   PRIMARY KEY(site, part, feature)) STRICT;
 CREATE TABLE history(
   site INTEGER NOT NULL, window INTEGER NOT NULL, first_step INTEGER NOT NULL, end_step INTEGER NOT NULL,
   eligible INTEGER NOT NULL, feature INTEGER NOT NULL, active INTEGER NOT NULL, sum REAL NOT NULL,
   sum_of_squares REAL NOT NULL, max REAL NOT NULL, nonfinite INTEGER NOT NULL, negative INTEGER NOT NULL,
   activation BLOB NOT NULL, sequence BLOB NOT NULL, position BLOB NOT NULL, step BLOB NOT NULL,
+  context_count BLOB NOT NULL, context_offset BLOB NOT NULL, context_activation BLOB NOT NULL,
   PRIMARY KEY(site, window, feature)) STRICT;
 CREATE TABLE label(
   site INTEGER NOT NULL, feature INTEGER NOT NULL, source TEXT NOT NULL, text TEXT NOT NULL, score REAL,
@@ -80,7 +84,16 @@ void SampleColumns::bind(Statement& statement, int parameter, std::span<const Sa
   sequence_.clear();
   position_.clear();
   step_.clear();
+  context_count_.clear();
+  context_offset_.clear();
+  context_activation_.clear();
   for (const Sample& sample : samples) {
+    const auto around = contexts_.at(sample.context);
+    context_count_.push_back(ContextPool::known(sample.context) ? static_cast<std::int32_t>(around.size()) : -1);
+    for (const ContextActivation& one : around) {
+      context_offset_.push_back(one.offset);
+      context_activation_.push_back(one.activation);
+    }
     activation_.push_back(sample.activation);
     sequence_.push_back(stored(sample.sequence));
     position_.push_back(sample.position);
@@ -90,6 +103,9 @@ void SampleColumns::bind(Statement& statement, int parameter, std::span<const Sa
   statement.bind_blob(parameter + 1, std::as_bytes(std::span(sequence_)));
   statement.bind_blob(parameter + 2, std::as_bytes(std::span(position_)));
   statement.bind_blob(parameter + 3, std::as_bytes(std::span(step_)));
+  statement.bind_blob(parameter + 4, std::as_bytes(std::span(context_count_)));
+  statement.bind_blob(parameter + 5, std::as_bytes(std::span(context_offset_)));
+  statement.bind_blob(parameter + 6, std::as_bytes(std::span(context_activation_)));
 }
 
 std::vector<Sample> read_samples(const Statement& statement, int column, const std::string& path) {
@@ -112,6 +128,27 @@ std::vector<Sample> read_samples(const Statement& statement, int column, const s
     samples[i] = {unstored(sequence[i]), activation[i], position[i], step[i]};
   }
   return samples;
+}
+
+std::vector<std::optional<std::vector<ContextActivation>>> read_context_activations(const Statement& statement,
+                                                                                    int column,
+                                                                                    const std::string& path) {
+  const auto counts = elements<std::int32_t>(statement.blob(column));
+  const auto offsets = elements<std::int32_t>(statement.blob(column + 1));
+  const auto activations = elements<float>(statement.blob(column + 2));
+  std::vector<std::optional<std::vector<ContextActivation>>> lists(counts.size());
+  std::size_t read = 0;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] < 0) continue;
+    lists[i].emplace();
+    for (std::int32_t n = 0; n < counts[i]; ++n, ++read) {
+      const bool sound =
+          read < offsets.size() && read < activations.size() && offsets[read] != 0 && std::isfinite(activations[read]);
+      if (!sound) throw StoreError(path + ": the store is damaged (activations around a sample)");
+      lists[i]->push_back({offsets[read], activations[read]});
+    }
+  }
+  return lists;
 }
 
 void bind_statistics(Statement& statement, int parameter, const FeatureStatistics& statistics) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,7 +18,7 @@ namespace saetap {
 
 inline constexpr const char* kStoreFileName = "samples.saetap";
 inline constexpr std::int64_t kApplicationId = 0x53414554;  // "SAET"
-inline constexpr std::int64_t kFormatVersion = 1;
+inline constexpr std::int64_t kFormatVersion = 2;
 inline constexpr std::int64_t kDecoderBlockFeatures = 1024;  // decoder directions in one row of `decoder`
 
 // Creates the tables. Pages of 16 KiB: a feature's row with 100 samples takes 2 KiB, of which only one fits in the
@@ -30,21 +31,33 @@ extern const char* const kCreateStore;
 // "auto", the fixed length, or "0": the config key's own spelling.
 [[nodiscard]] std::string window_rule_text(const WindowRule& rule);
 
-// The columns of samples as BLOBs, one element per sample, strongest first.
+// The columns of samples as BLOBs: one element per sample, strongest first, and one for each activation around them.
 class SampleColumns {
  public:
-  // Binds the four BLOBs from `parameter` on; they stay valid until the next call.
+  // `contexts`: of the samples.
+  explicit SampleColumns(const ContextPool& contexts) : contexts_(contexts) {}
+  // Binds the seven BLOBs from `parameter` on; they stay valid until the next call.
   void bind(Statement& statement, int parameter, std::span<const Sample> samples);
 
  private:
+  const ContextPool& contexts_;
   std::vector<float> activation_;
   std::vector<std::int64_t> sequence_;
   std::vector<std::uint32_t> position_;
   std::vector<std::uint32_t> step_;
+  std::vector<std::int32_t> context_count_;   // -1: not known
+  std::vector<std::int32_t> context_offset_;  // of all samples, one after the other
+  std::vector<float> context_activation_;
 };
 
+inline constexpr int kSampleColumns = 4;  // before those of their contexts
 // The samples in the four columns from `column` on. Throws StoreError if lengths do not agree or a value cannot be.
 [[nodiscard]] std::vector<Sample> read_samples(const Statement& statement, int column, const std::string& path);
+
+// What is known of the activations around each sample, from the three columns from `column` on: as many lists as there
+// are samples, or the store is not sound. Throws StoreError.
+[[nodiscard]] std::vector<std::optional<std::vector<ContextActivation>>> read_context_activations(
+    const Statement& statement, int column, const std::string& path);
 
 // Six columns: active, sum, sum_of_squares, max, nonfinite, negative.
 inline constexpr int kStatisticsColumns = 6;

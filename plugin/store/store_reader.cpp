@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <optional>
@@ -64,7 +65,7 @@ void check_format(const Database& database) {
     throw StoreError(database.path() + ": the store is damaged (the file ends early)");
   }
   const std::int64_t version = pragma("PRAGMA user_version");
-  if (version < 1 || version > kFormatVersion) {
+  if (version != kFormatVersion) {  // no release wrote an earlier one
     throw StoreError(database.path() + ": format version " + std::to_string(version) + "; this saetap reads version " +
                      std::to_string(kFormatVersion));
   }
@@ -77,6 +78,25 @@ std::size_t parts_of(Scope scope, std::array<const char*, kPartKinds>& names) {
 
 }  // namespace
 
+std::vector<std::optional<float>> activations_along(const Sample& sample,
+                                                    const std::optional<std::vector<ContextActivation>>& around,
+                                                    std::uint32_t kept, std::size_t tokens, std::size_t activating) {
+  if (!around) return {};
+  std::vector<std::optional<float>> along(tokens);
+  const auto offset_of = [&](std::size_t token) {
+    return static_cast<std::int64_t>(token) - static_cast<std::int64_t>(activating);
+  };
+  for (std::size_t token = 0; token < tokens; ++token) {
+    if (std::abs(offset_of(token)) <= static_cast<std::int64_t>(kept)) along[token] = 0.0f;
+  }
+  for (const auto& [offset, activation] : *around) {
+    const auto token = static_cast<std::int64_t>(activating) + offset;
+    if (token >= 0 && token < static_cast<std::int64_t>(tokens)) along[static_cast<std::size_t>(token)] = activation;
+  }
+  if (activating < tokens) along[activating] = sample.activation;
+  return along;
+}
+
 struct StoreReader::State {
   explicit State(const std::string& path) : database(open_store(path)) {
     check_format(database);
@@ -84,7 +104,9 @@ struct StoreReader::State {
     run = read_run_facts(database);
     sites = read_sites(database);
     samples = database.prepare(
-        "SELECT activation, sequence, position, step FROM feature WHERE site = ? AND part = ? AND feature = ?");
+        "SELECT activation, sequence, position, step, context_count, context_offset, context_activation FROM "
+        "feature "
+        "WHERE site = ? AND part = ? AND feature = ?");
     segments = database.prepare(
         "SELECT segment, length, tokens FROM sequence WHERE id = ? AND segment BETWEEN ? AND ? ORDER BY segment");
   }
@@ -136,7 +158,8 @@ std::vector<FeatureStatistics> StoreReader::statistics(int site, Scope scope) co
   return all;
 }
 
-std::vector<Sample> StoreReader::samples(int site, std::uint32_t feature, Scope scope) const {
+template <typename Read>
+void StoreReader::each_part(int site, std::uint32_t feature, Scope scope, Read read) const {
   const std::int64_t features = state_->site(site).features;
   if (feature >= features) {
     throw StoreError(path() + ": no feature " + std::to_string(feature) + "; the site has features 0 to " +
@@ -144,14 +167,36 @@ std::vector<Sample> StoreReader::samples(int site, std::uint32_t feature, Scope 
   }
   std::array<const char*, kPartKinds> names{};
   const std::size_t parts = parts_of(scope, names);
-  std::array<std::vector<Sample>, kPartKinds> lists;
   Statement& select = *state_->samples;
   for (std::size_t i = 0; i < parts; ++i) {
     select.reset();  // a damaged row before may have ended the last use early
     select.bind(0, std::int64_t{site}).bind(1, std::string_view(names[i])).bind(2, std::int64_t{feature});
-    while (select.step()) lists[i] = read_samples(select, 0, path());
+    while (select.step()) read(select);
   }
+}
+
+std::vector<Sample> StoreReader::samples(int site, std::uint32_t feature, Scope scope) const {
+  std::vector<std::vector<Sample>> lists;
+  each_part(site, feature, scope, [&](const Statement& row) { lists.push_back(read_samples(row, 0, path())); });
   return merge_strongest(lists, run().max_samples_per_feature);
+}
+
+std::vector<std::optional<std::vector<ContextActivation>>> StoreReader::context_activations(
+    int site, std::uint32_t feature, Scope scope, std::span<const Sample> samples) const {
+  std::vector<std::optional<std::vector<ContextActivation>>> found(samples.size());
+  each_part(site, feature, scope, [&](const Statement& row) {
+    const auto stored_samples = read_samples(row, 0, path());
+    auto lists = read_context_activations(row, kSampleColumns, path());
+    if (lists.size() != stored_samples.size()) {
+      throw StoreError(path() + ": the store is damaged (sample columns of different lengths)");
+    }
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      const auto same = std::find(stored_samples.begin(), stored_samples.end(), samples[i]);
+      if (same != stored_samples.end())
+        found[i] = std::move(lists[static_cast<std::size_t>(same - stored_samples.begin())]);
+    }
+  });
+  return found;
 }
 
 Context StoreReader::context(const Sample& sample, std::uint32_t before, std::uint32_t after) const {
@@ -169,6 +214,17 @@ Context StoreReader::context(const Sample& sample, std::uint32_t before, std::ui
   context.at_start = first == 0;
   context.at_end = last == stored_tokens.length;
   return context;
+}
+
+std::vector<std::pair<std::int32_t, std::string>> StoreReader::token_texts() const {
+  std::vector<std::pair<std::int32_t, std::string>> texts;
+  Statement select = state_->database.prepare("SELECT id, text FROM token ORDER BY id");
+  while (select.step()) {
+    const auto bytes = select.blob(1);
+    texts.emplace_back(static_cast<std::int32_t>(select.integer(0)),
+                       std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  }
+  return texts;
 }
 
 std::vector<float> StoreReader::decoder_directions(int site) const {

@@ -3,12 +3,16 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "plugin/collect/callback.h"
 #include "plugin/collect/feature_statistics.h"
 #include "plugin/collect/sample.h"
+#include "plugin/scan/context_scan.h"
 #include "plugin/store/store_error.h"
 
 namespace saetap {
@@ -39,17 +43,19 @@ struct ScopeFacts {
   std::uint64_t eligible = 0;
 };
 
+// Where a site's tokens came from, as of the latest checkpoint.
+struct StoredTracing {
+  std::string source;  // "fingerprint"; see name_of(TokenSourceKind)
+  std::string stream;  // the language model's output, or the file; may be empty
+};
+
 struct StoredSite {
   Site site;
   SiteCounts counts;
   ScopeFacts recent;
   ScopeFacts all_time;
+  StoredTracing tracing;
   bool has_decoder = false;
-};
-
-struct StoredStatistics {
-  std::uint32_t feature = 0;
-  FeatureStatistics statistics;
 };
 
 // Tokens around a sample. `tokens[activating]` is the sample's own. Without known tokens, `tokens` is empty.
@@ -59,6 +65,13 @@ struct Context {
   bool at_start = false;  // the first token here is the first of the sequence
   bool at_end = false;    // the last token here is the last of the sequence
 };
+
+// The activations of a sample's feature at `tokens` consecutive tokens, of which the one at `activating` is the
+// sample's own. Nothing for tokens farther away than `kept`, the run's sample_context_size. Empty if `around` is not
+// known.
+[[nodiscard]] std::vector<std::optional<float>> activations_along(
+    const Sample& sample, const std::optional<std::vector<ContextActivation>>& around, std::uint32_t kept,
+    std::size_t tokens, std::size_t activating);
 
 // Opened read-only; a store whose program was killed while saving is first brought back to its last checkpoint, for
 // which its folder must be writable. One thread at a time.
@@ -79,12 +92,23 @@ class StoreReader {
   // Kept samples of one feature, strongest first; empty for a feature that never reached the threshold. Throws
   // StoreError for a feature the site does not have.
   [[nodiscard]] std::vector<Sample> samples(int site, std::uint32_t feature, Scope scope) const;
+  // What is known of the activations of the same feature around each of these samples of it, in the order of `samples`:
+  // the tokens at which it is not 0, in the order of the text. Nothing for those of which it is not known.
+  [[nodiscard]] std::vector<std::optional<std::vector<ContextActivation>>> context_activations(
+      int site, std::uint32_t feature, Scope scope, std::span<const Sample> samples) const;
   // The stored tokens from position − before to position + after, cut at the ends of the sequence.
   [[nodiscard]] Context context(const Sample& sample, std::uint32_t before, std::uint32_t after) const;
+  // The text of tokens as a callback of the run gave it, by ascending id; mostly empty. Bytes, not always whole
+  // characters.
+  [[nodiscard]] std::vector<std::pair<std::int32_t, std::string>> token_texts() const;
   // Decoder directions, [features, d_out] row-major in float32; empty if not saved.
   [[nodiscard]] std::vector<float> decoder_directions(int site) const;
 
  private:
+  // Calls `read` with the sample columns of each stored row of a feature.
+  template <typename Read>
+  void each_part(int site, std::uint32_t feature, Scope scope, Read read) const;
+
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -62,8 +62,9 @@ StoredSite read_site(const Statement& row, const std::string& path) {
   }
   stored_site.counts = {unstored(row.integer(8)),  unstored(row.integer(9)),  unstored(row.integer(10)),
                         unstored(row.integer(11)), unstored(row.integer(12)), unstored(row.integer(13)),
-                        unstored(row.integer(14))};
-  stored_site.has_decoder = row.integer(15) != 0;
+                        unstored(row.integer(14)), unstored(row.integer(15))};
+  stored_site.tracing = {row.text(16), row.text(17)};
+  stored_site.has_decoder = row.integer(18) != 0;
   return stored_site;
 }
 
@@ -108,7 +109,8 @@ RunFacts read_run_facts(const Database& database) {
 std::vector<StoredSite> read_sites(const Database& database) {
   Statement select = database.prepare(
       "SELECT id, name, module_type, method, description, features, d_in, d_out, steps, steps_collected, rows_seen, "
-      "rows_collected, rows_excluded, rows_resolved, calls, EXISTS(SELECT 1 FROM decoder WHERE site = site.id) "
+      "rows_collected, rows_excluded, rows_resolved, calls, rows_ambiguous, token_source, token_stream, EXISTS(SELECT "
+      "1 FROM decoder WHERE site = site.id) "
       "FROM site ORDER BY id");
   std::vector<StoredSite> sites;
   while (select.step()) sites.push_back(read_site(select, database.path()));

@@ -4,6 +4,7 @@
 //   usual      one site, 8 features, 30 steps in windows of 10: the first window is read with --all-time only
 //   two_sites  the same twice
 //   no_tokens  rows without known tokens, no tokenizer, no decoder
+//   own_text   as usual, with a text of its own for every token but 10: "1_" for the token 1
 //   no_site    nothing was attached
 //
 // Step s has one sequence of 8 tokens, of the three below in turn. Feature f < 6 is active on the token f + 1 wherever
@@ -78,6 +79,10 @@ void collect_step(saetap::SampleCollector& collector, const Site& site, std::uin
   std::vector<std::vector<saetap::Candidate>> candidates(1);
   saetap::scan_features({values.data(), kRows, kFeatures, kFeatures}, {0, kFeatures}, nullptr,
                         collector.bars(site, step).data(), sums.data(), candidates.front());
+  std::vector<saetap::CandidateContexts> contexts(1);
+  const saetap::DenseActivations activations{values.data(), kRows, kFeatures, kFeatures};
+  const saetap::ContextRows rows(positions, source, collector.context_size());
+  saetap::scan_contexts(activations, candidates.front(), rows, contexts.front());
   collector.on_batch({.site = site,
                       .step = step,
                       .phase = saetap::Phase::train,
@@ -86,7 +91,8 @@ void collect_step(saetap::SampleCollector& collector, const Site& site, std::uin
                       .positions = positions,
                       .sums = sums,
                       .candidates = candidates,
-                      .tokens = source});
+                      .tokens = source,
+                      .contexts = contexts});
 }
 
 // Width 2; features 0 and 1 point the same way, 2 across, the others are zero. 0x3C00 is 1 in half precision.
@@ -104,7 +110,15 @@ saetap::SiteCounts counts(bool with_tokens) {
           .rows_collected = kAll,
           .rows_excluded = 0,
           .rows_resolved = with_tokens ? kAll : 0,
-          .calls = kSteps};
+          .calls = kSteps,
+          .rows_ambiguous = with_tokens ? 0u : 12u};
+}
+
+const saetap::TraceReport kTraced{saetap::TokenSourceKind::fingerprint, "MiniLM › forward", ""};
+
+std::optional<std::string> own_text(std::int32_t id) {
+  if (id == 10) return std::nullopt;
+  return std::to_string(id) + "_";
 }
 
 Site site_of(int id) {
@@ -152,7 +166,9 @@ void make_store(const std::string& kind, const std::filesystem::path& folder) {
   collector.on_checkpoint(
       {.last = true,
        .counts = [&](const Site&) { return counts(with_tokens); },
-       .decoder_directions = [&](const Site&) { return with_tokens ? decoder() : saetap::HalfMatrix(); }});
+       .decoder_directions = [&](const Site&) { return with_tokens ? decoder() : saetap::HalfMatrix(); },
+       .tracing = [&](const Site&) { return with_tokens ? kTraced : saetap::TraceReport(); },
+       .token_text = kind == "own_text" ? saetap::TokenText(own_text) : saetap::TokenText()});
 }
 
 }  // namespace

@@ -98,7 +98,10 @@ class Pipeline {
     scan_features(view, {middle, site.features}, mask, bars.data(), sums.data(), candidates[1]);
     std::int64_t counted = count;
     for (const std::uint8_t counts : eligible) counted -= counts == 0 ? 1 : 0;
-    collector.on_batch({site, step, Phase::train, count, counted, positions, sums, candidates, sequences});
+    std::vector<CandidateContexts> contexts(2);
+    const ContextRows around(positions, sequences, collector.context_size());
+    for (std::size_t range = 0; range < 2; ++range) scan_contexts(view, candidates[range], around, contexts[range]);
+    collector.on_batch({site, step, Phase::train, count, counted, positions, sums, candidates, sequences, contexts});
   }
 
   // A whole sequence, one row per token.
@@ -109,11 +112,14 @@ class Pipeline {
     batch(step, rows, positions);
   }
 
+  TokenText token_text;
+
   void checkpoint(bool last = false) {
     if (!writer) writer = std::make_unique<StoreWriter>(folder.file("samples.saetap"), header);
-    const auto counts = [](const Site&) { return SiteCounts{3, 2, 40, 30, 5, 29, 4}; };
+    const auto counts = [](const Site&) { return SiteCounts{3, 2, 40, 30, 5, 29, 4, 1}; };
     const auto directions = [this](const Site&) { return decoder; };
-    collector.on_checkpoint({last, counts, directions});
+    const auto tracing = [](const Site&) { return TraceReport{TokenSourceKind::fingerprint, "MiniLM", ""}; };
+    collector.on_checkpoint({last, counts, directions, tracing, token_text});
   }
 
   // Saves, and opens what was saved.

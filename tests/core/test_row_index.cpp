@@ -26,10 +26,10 @@ class PlainIndex {
     }
     rows_.push_back({fingerprint, origin, next_number_++});
   }
-  std::optional<RowOrigin> take(std::uint64_t fingerprint) {
+  std::optional<RowOrigin> take(int reader, std::uint64_t fingerprint) {
     const Row* first = nullptr;
     const Row* next = nullptr;
-    auto& handed_out = handed_out_[fingerprint];
+    auto& handed_out = handed_out_[{reader, fingerprint}];
     for (const auto& row : rows_) {
       if (row.fingerprint != fingerprint) continue;
       if (first == nullptr) first = &row;
@@ -51,33 +51,40 @@ class PlainIndex {
   std::size_t capacity_;
   std::uint64_t next_number_ = 1;
   std::deque<Row> rows_;
-  std::map<std::uint64_t, std::uint64_t> handed_out_;
+  std::map<std::pair<int, std::uint64_t>, std::uint64_t> handed_out_;
 };
+
+std::optional<RowOrigin> take(RowIndex& index, int reader, std::uint64_t fingerprint) {
+  const auto slot = index.take(reader, fingerprint);
+  if (slot == RowIndex::kNone) return std::nullopt;
+  return index.origin(slot);
+}
 
 }  // namespace
 
-TEST_CASE("rows are found as in a plain list, equal ones in turn, the oldest forgotten first") {
+TEST_CASE("rows are found as in a plain list, equal ones in turn for each reader, the oldest forgotten first") {
   std::mt19937_64 random(3);
   for (const std::size_t capacity : {1u, 3u, 64u, 1000u, 9000u}) {
     for (const std::uint64_t kinds : {2u, 50u, 20000u}) {
       PlainIndex plain(capacity);
       std::vector<RowOrigin> forgotten;
-      RowIndex index(capacity, [&](RowOrigin origin) { forgotten.push_back(origin); });
+      RowIndex index(capacity, [&](const RowIndex::Forgotten& row) { forgotten.push_back(row.origin); });
       const auto operations = capacity > 2000 ? 12000u : 3000u;
       for (std::uint32_t i = 0; i < operations; ++i) {
         // Fingerprints that collide in their low bits, so that chains of the table run into each other.
         const auto fingerprint = 1 + (random() % kinds) * 4096;
         if (random() % 3 != 0) {
-          plain.record(fingerprint, {i, static_cast<std::int32_t>(i % 7)});
-          index.record(fingerprint, {i, static_cast<std::int32_t>(i % 7)});
+          plain.record(fingerprint, {i, i % 7, 1});
+          index.record(fingerprint, {i, i % 7, 1});
         } else if (kinds > 100 && capacity > 2000) {
           continue;  // the plain list is too slow to be asked this often
         } else {
-          REQUIRE(plain.take(fingerprint) == index.take(fingerprint));
+          const auto reader = static_cast<int>(random() % 3);
+          REQUIRE(plain.take(reader, fingerprint) == take(index, reader, fingerprint));
         }
       }
       for (std::uint64_t kind = 0; kind < std::min<std::uint64_t>(kinds, 300); ++kind) {
-        REQUIRE(plain.take(1 + kind * 4096) == index.take(1 + kind * 4096));
+        REQUIRE(plain.take(0, 1 + kind * 4096) == take(index, 0, 1 + kind * 4096));
       }
       CHECK(forgotten == plain.forgotten);
     }

@@ -94,6 +94,9 @@ TEST_CASE("the store and samples.json read back to the same content") {
         if (context.tokens.empty()) continue;
         CHECK(read.token_id == context.tokens[context.activating]);
         CHECK(read.text == number_words(std::span(&read.token_id, 1)));
+        const auto around = store.context_activations(0, feature.feature, scope, std::span(&samples[i], 1)).front();
+        const auto along = activations_along(samples[i], around, 4, context.tokens.size(), context.activating);
+        CHECK(std::equal(along.begin(), along.end(), read.context_activations.begin(), read.context_activations.end()));
       }
     }
   }
@@ -121,11 +124,11 @@ TEST_CASE("samples.json as it stands in the file") {
         nlohmann::json::parse(
             R"({"active_count": 3, "density": 0.75, "max": 3.0, "mean": 2.0, "std": 1.0801234497346435})"));
   CHECK(features[0]["samples"][0] == nlohmann::json::parse(R"({"activation": 3.0, "token_id": null, "text": null,
-    "context_token_ids": null, "context_text": null, "activating_index": null, "sequence": "77", "position": 12, "step": 5})"));
+    "context_token_ids": null, "context_text": null, "activating_index": null, "context_activations": null, "sequence": "77", "position": 12, "step": 5})"));
   const std::string id = std::to_string(sequence_id(std::vector<std::int32_t>{7, 8, 9}));
   CHECK(features[0]["samples"][1] == nlohmann::json::parse(R"({"activation": 2.5, "token_id": 8, "text": null,
-    "context_token_ids": [7, 8, 9], "context_text": null, "activating_index": 1, "sequence": ")" +
-                                                           id + R"(", "position": 1,
+    "context_token_ids": [7, 8, 9], "context_text": null, "activating_index": 1, "context_activations": [0.0, 2.5, 0.5],
+    "sequence": ")" + id + R"(", "position": 1,
     "step": 4})"));
   CHECK(features[1]["feature"] == 2);
 }

@@ -79,8 +79,8 @@ TEST_CASE("a store of a newer format is refused, with both versions") {
   pipeline.checkpoint();
   const std::string path = pipeline.folder.file("samples.saetap");
   REQUIRE(refusal(path) == "accepted");
-  change(path, "PRAGMA user_version = 2");
-  CHECK(refusal(path) == path + ": format version 2; this saetap reads version 1");
+  change(path, "PRAGMA user_version = 3");
+  CHECK(refusal(path) == path + ": format version 3; this saetap reads version 2");
 }
 
 TEST_CASE("a store that ends early is refused at every length") {

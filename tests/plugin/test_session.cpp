@@ -96,7 +96,8 @@ TEST_CASE("rows of a shuffled buffer are brought back to their tokens, every one
 TEST_CASE("ignored tokens never count") {
   const Folder folder;
   auto config = config_for(folder);
-  config.tokens.ignore_token_ids = {7};
+  config.tokens.ignore_token_ids = std::vector<std::int32_t>{7};
+  config.tokens.document_boundary_ids = std::vector<std::int32_t>{};
   config.tokens.ignore_first_positions = 2;
   auto* session = new Session(config, "test");
   const auto witness = std::make_shared<Witness>();
