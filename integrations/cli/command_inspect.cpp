@@ -1,19 +1,11 @@
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "integrations/cli/commands.h"
-#include "integrations/cli/failure.h"
+#include "integrations/cli/libtorch_part.h"
 
 namespace saetap::cli {
-namespace fs = std::filesystem;
-
 namespace {
 
 struct InspectRequest {
@@ -22,28 +14,12 @@ struct InspectRequest {
   bool all = false;
 };
 
-fs::path find_inspector() {
-  std::error_code error;
-  const fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
-  const fs::path inspector = folder / "saetap-inspect";
-  if (fs::exists(inspector, error)) return inspector;
-  throw Failure(Status::bad_input, inspector.native() + " is not there: was saetap built without LibTorch?");
-}
-
-// This process becomes saetap-inspect: reading a model takes LibTorch, which the other commands start without.
 [[noreturn]] void inspect(const InspectRequest& request) {
-  const std::string inspector = find_inspector();
-  std::vector<std::string> words{inspector};
+  std::vector<std::string> words;
   if (request.json) words.emplace_back("--json");
   if (request.all) words.emplace_back("--all");
   words.insert(words.end(), {"--", request.model});
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  // Whatever started us may be recorded; looking at a model is not.
-  unsetenv("SAETAP_PLUGIN");
-  execv(inspector.c_str(), arguments.data());
-  throw Failure(Status::bad_input, inspector + " cannot be started: " + std::strerror(errno));
+  become("saetap-inspect", words);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ namespace saetap::cli {
 // `command`: what stands behind "--"; must live as long as `program`.
 void add_record(CLI::App& program, const std::vector<std::string>& command);
 void add_inspect(CLI::App& program);  // does not return when it runs: the process becomes saetap-inspect
+void add_index(CLI::App& program);    // the same, saetap-index
 void add_info(CLI::App& program);
 void add_features(CLI::App& program);
 void add_show(CLI::App& program);

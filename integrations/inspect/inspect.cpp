@@ -9,6 +9,7 @@
 #include "integrations/inspect/listing.h"
 #include "integrations/inspect/model_file.h"
 #include "integrations/inspect/model_sites.h"
+#include "integrations/libtorch/first_line.h"
 
 namespace saetap::inspect {
 namespace {

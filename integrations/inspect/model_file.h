@@ -10,7 +10,4 @@ namespace saetap::inspect {
 // On the CPU, wherever it was saved. Throws cli::Failure: one line, without the path.
 [[nodiscard]] torch::jit::Module load_model(const std::string& path);
 
-// What is useful of LibTorch's words, which run over many lines and often begin with an empty one.
-[[nodiscard]] std::string first_line(const std::exception& error);
-
 }  // namespace saetap::inspect

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "hooks/feature_site.h"
-#include "integrations/inspect/model_file.h"
+#include "integrations/libtorch/first_line.h"
 
 namespace saetap::inspect {
 

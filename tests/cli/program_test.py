@@ -31,7 +31,7 @@ class StoreTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.folder = Path(tempfile.mkdtemp(prefix="saetap-cli-"))
-        for kind in ("usual", "two_sites", "no_tokens", "no_site"):
+        for kind in ("usual", "two_sites", "no_tokens", "own_text", "no_site"):
             subprocess.run([MAKE_STORE, kind, str(cls.folder / kind)], check=True)
         cls.usual = cls.folder / "usual"
 

@@ -5,6 +5,7 @@
 The figures expected here are worked out by hand from what make_store.cpp puts into its stores.
 """
 
+import json
 import os
 import pty
 import subprocess
@@ -56,7 +57,9 @@ class Info(StoreTest):
             "finished",
             "the 5 strongest samples per feature from 0.10 up, 20 tokens on each side, every step",
             "Sae.forward.8#0",
-            "240 seen, 100 % collected; of these 100 % resolved",
+            "240 seen, 100 % collected; of these 100 % resolved to their token, 0 % ambiguous",
+            "traced      fingerprint from MiniLM › forward",
+            "samples     9, the activations around them known for 100 %",
             "steps 10 to 29 of 0 to 29: 66.7 % of the tokens collected (--all-time reads all)",
             "6 of 8 alive",
             "8 directions of width 2",
@@ -76,6 +79,11 @@ class Info(StoreTest):
         # A place counts once, so a feature has as many samples as places: nod 3, ##ding 2, * 2, | 1, and one below the
         # threshold.
         self.assertEqual(site["samples"], 3 + 2 + 2 + 1 + 1)
+        self.assertEqual(site["samples_with_context_activations"], 9)
+        self.assertEqual((site["token_source"], site["token_stream"]), ("fingerprint", "MiniLM › forward"))
+        (other,) = self.ok_json("info", self.folder / "no_tokens")["sites"]
+        self.assertEqual((other["tokens_ambiguous"], other["samples_with_context_activations"]), (12, 0))
+        self.assertEqual((other["token_source"], other["token_stream"]), ("none", ""))
 
     def test_all_time_reads_every_step(self) -> None:
         text = self.ok("info", self.usual, "--all-time")
@@ -159,6 +167,14 @@ class Show(StoreTest):
         self.assertEqual((sample["from_start"], sample["to_end"]), (True, True))
         self.assertRegex(sample["sequence"], "^[0-9a-f]{16}$")
 
+    def test_activations_at_every_token_shown(self) -> None:
+        sample = self.ok_json("show", self.usual, 0)["samples"][1]
+        self.assertEqual(sample["activations"], [0, 7.26, 0, 0, 0, 0, 0, 0])
+        narrow = self.ok_json("show", self.usual, 0, "--context", 1)["samples"][1]
+        self.assertEqual((narrow["ids"], narrow["activations"]), ([7, 1, 9], [0, 7.26, 0]))
+        (unknown,) = json.loads(saetap("show", self.folder / "no_tokens", 0, "--top", 1, "--json").stdout)["samples"]
+        self.assertNotIn("activations", unknown)
+
     def test_features_without_samples_say_why(self) -> None:
         self.assertIn("never active here: no samples", self.ok("show", self.usual, 6))
         self.assertIn("active, but never from 0.10 up: no samples", self.ok("show", self.usual, 5))
@@ -203,9 +219,14 @@ class Tokenizers(StoreTest):
         broken = self.folder / "broken.json"
         broken.write_text("{", encoding="utf-8")
         self.ids_are_shown("not JSON", broken)
-        later = self.folder / "later.json"
-        later.write_text('{"decoder": {"type": "ByteLevel"}}', encoding="utf-8")
-        self.ids_are_shown("ByteLevel", later)
+        unsupported = self.folder / "unsupported.json"
+        unsupported.write_text('{"decoder": {"type": "Phonetic"}}', encoding="utf-8")
+        self.ids_are_shown("Phonetic", unsupported)
+
+    def test_text_that_the_program_gave_is_shown(self) -> None:
+        store = self.folder / "own_text"
+        self.assertIn("«1_»2_3_4_5_6_11_[id 10]       step 10", self.ok("show", store, 0))
+        self.assertIn("«nod»ding", self.ok("show", store, 0, "--tokenizer", store / "tokenizer.json"))
 
     def test_another_tokenizer_may_be_named(self) -> None:
         other = self.folder / "other.json"

@@ -100,13 +100,13 @@ class Record(StoreTest):
     def test_what_is_odd_but_not_wrong_is_said(self) -> None:
         config = self.folder / "odd.json"
         tokenizer = self.folder / "odd_tokenizer.json"
-        tokenizer.write_text('{"decoder": {"type": "Metaspace"}}', encoding="utf-8")
+        tokenizer.write_text('{"decoder": {"type": "Phonetic"}}', encoding="utf-8")
         keys = {"save_activation_samples": False, "saetap": {"tokenizer": str(tokenizer)}}
         config.write_text(json.dumps(keys), encoding="utf-8")
         done = self.record("--config", config, "--", "true")
         self.assertEqual(done.returncode, 0)
         self.assertIn("nothing will be collected", done.stderr)
-        self.assertIn('"Metaspace" is not supported yet', done.stderr)
+        self.assertIn('"Phonetic" is not supported', done.stderr)
 
     def test_the_libraries_have_to_be_there(self) -> None:
         empty = self.folder / "empty"

@@ -1,0 +1,42 @@
+// Rows of activations in several files, one after the other.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hooks/libtorch.h"
+#include "plugin/trace/row_signature.h"
+
+namespace saetap::index {
+
+// One file is open at a time. Every function throws cli::Failure that begins with the path.
+class ActivationFiles {
+ public:
+  // Each [rows, d] or [batch, length, d] of float32, float64, float16 or bfloat16, of one width.
+  explicit ActivationFiles(std::vector<std::string> paths);
+
+  [[nodiscard]] std::int64_t width() const { return width_; }
+  [[nodiscard]] std::int64_t rows() const { return rows_; }
+  // "acts.npy holds 240 rows", "3 files of --activations hold 720 rows"
+  [[nodiscard]] std::string text() const;
+
+  // The next rows, [count, width], in whatever type the files have; as many as there are if there are fewer.
+  [[nodiscard]] at::Tensor next(std::int64_t count);
+
+  // Up to `count` of all rows, evenly spread over the files: float32, [.., width].
+  [[nodiscard]] at::Tensor sample(std::int64_t count) const;
+
+ private:
+  std::vector<std::string> paths_;
+  std::vector<std::int64_t> rows_of_;
+  std::int64_t width_ = 0;
+  std::int64_t rows_ = 0;
+
+  std::size_t file_ = 0;  // the one that next() reads
+  std::int64_t row_ = 0;  // of it
+  at::Tensor open_;
+};
+
+}  // namespace saetap::index

@@ -1,0 +1,94 @@
+// saetap-index: what `saetap index` becomes, because the program itself links no LibTorch.
+//
+//   saetap-index --KEY=VALUE..., each key as often as it has values; see request_of
+#include <charconv>
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "integrations/analysis/number_text.h"
+#include "integrations/analysis/visible_text.h"
+#include "integrations/cli/failure.h"
+#include "integrations/index/write_index.h"
+#include "integrations/libtorch/first_line.h"
+
+namespace saetap::index {
+namespace {
+
+using cli::Failure;
+using cli::Status;
+
+// LibTorch warns of things that are its own business: a mapped file cannot be written.
+class Silence : public c10::WarningHandler {
+ public:
+  void process(const c10::Warning&) override {}
+};
+
+int fail(Status status, const std::string& reason) {
+  std::cerr << "saetap: index: " << visible(reason) << '\n';
+  return static_cast<int>(status);
+}
+
+std::int64_t number(std::string_view text) {
+  std::int64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+// `saetap index` has looked at the arguments before.
+IndexRequest request_of(int argc, char** argv) {
+  IndexRequest request;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word(argv[i]);
+    const auto equals = word.find('=');
+    const auto key = word.substr(0, equals);
+    const std::string value(equals == std::string_view::npos ? "" : word.substr(equals + 1));
+    if (key == "--activations") request.activations.push_back(value);
+    if (key == "--tokens") request.tokens.push_back(value);
+    if (key == "--mask") request.masks.push_back(value);
+    if (key == "--omit-ids") request.omitted_ids.push_back(number(value));
+    if (key == "--omit-masked") request.omit_masked = true;
+    if (key == "--length") request.length = number(value);
+    if (key == "--name") request.name = value;
+    if (key == "--output") request.output = value;
+  }
+  const bool whole = !request.activations.empty() && !request.tokens.empty() && !request.output.empty();
+  if (!whole) throw Failure(Status::bad_input, "this is a part of saetap: use saetap index (--help)");
+  return request;
+}
+
+int index(const IndexRequest& request) {
+  const auto written = write_index(request);
+  const auto path = std::filesystem::absolute(request.output).lexically_normal().string();
+  const nlohmann::json key{{"index", {path}}};
+  std::cout << visible(request.output) << ": " << count_text(written.rows) << " rows of width "
+            << count_text(written.width) << " in " << count_text(written.sequences)
+            << (written.sequences == 1 ? " sequence, " : " sequences, ") << size_text(written.file_bytes) << '\n';
+  if (!written.pairs) std::cout << "exact      too few, too narrow or too alike to be found after a change\n";
+  std::cout << "config     \"tokens\": " << visible(key.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace))
+            << '\n';
+  if (!std::cout.flush()) throw Failure(Status::bad_input, "the output could not be written");
+  return static_cast<int>(Status::success);
+}
+
+int run(int argc, char** argv) {
+  Silence silence;
+  const c10::WarningUtils::WarningHandlerGuard silent(&silence);
+  try {
+    return index(request_of(argc, argv));
+  } catch (const Failure& failure) {
+    return fail(failure.status(), failure.what());
+  } catch (const std::exception& error) {
+    return fail(Status::bad_input, first_line(error));
+  } catch (...) {
+    return fail(Status::bad_input, "unknown error");
+  }
+}
+
+}  // namespace
+}  // namespace saetap::index
+
+int main(int argc, char** argv) {
+  return saetap::index::run(argc, argv);
+}
