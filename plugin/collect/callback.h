@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -47,14 +48,14 @@ struct Batch {
   const Site& site;
   std::uint64_t step = 0;
   Phase phase = Phase::train;
-  std::int64_t rows = 0;                               // rows of the call
-  std::int64_t eligible = 0;                           // rows that count; the density's denominator
-  std::span<const TokenPosition> positions;            // one per row
-  std::span<const FeatureSums> sums;                   // one per feature
-  std::span<const std::vector<Candidate>> candidates;  // disjoint feature ranges, each in order of rows;
-                                                       // one per row and feature at most
+  std::int64_t rows = 0;                     // rows of the call
+  std::int64_t eligible = 0;                 // rows that count; the density's denominator
+  std::span<const TokenPosition> positions;  // one per row
+  std::span<const FeatureSums> sums;         // one per feature
+  // Candidates and histogram, of disjoint ranges of features; one candidate per row and feature at most.
+  std::span<const RangeScan> found;
   const TokenSource& tokens;
-  // What is known of the activations around the candidates, parallel to `candidates`, as far to each side as any
+  // What is known of the activations around the candidates, parallel to `found`, as far to each side as any
   // callback asked for; empty if nothing is known.
   std::span<const CandidateContexts> contexts = {};
 };
@@ -64,6 +65,15 @@ struct StepEvent {
   const Site& site;
   std::uint64_t step = 0;
   bool collected = false;
+};
+
+// Which activations a callback wants as candidates.
+struct CandidateBars {
+  std::span<const float> activation;    // [features]: those of at least this magnitude; empty: none for that
+  std::span<const std::uint32_t> hash;  // [features]: those at a place whose hash has upper 32 bits no greater than
+                                        // this; empty: none for that
+  // Good for steps before this one. Later ones want what was asked for when the site was attached.
+  std::uint64_t end_step = std::numeric_limits<std::uint64_t>::max();
 };
 
 // Decoder directions in half precision (IEEE binary16 bits), [features, d_out] row-major; empty when not known.
@@ -90,10 +100,9 @@ class Callback {
 
   // A site was found; comes before any other event of this site.
   virtual void on_attach(const Site&) {}
-  // The lowest activation per feature this callback wants as a candidate, [features]; empty = no candidates wanted.
-  // Asked before each collected call, with the step that its batch will carry; the view must stay valid until on_batch
-  // returns.
-  [[nodiscard]] virtual std::span<const float> bars(const Site&, [[maybe_unused]] std::uint64_t step) { return {}; }
+  // The lowest bars that a batch of this step needs. Asked after on_attach and after each on_batch, with the step of
+  // the batch; the views are read at once. A batch may still bring candidates for bars that were asked for earlier.
+  [[nodiscard]] virtual CandidateBars bars(const Site&, [[maybe_unused]] std::uint64_t step) { return {}; }
   // How many tokens to each side of a candidate it wants the activations of.
   [[nodiscard]] virtual std::uint32_t context_size() const { return 0; }
   virtual void on_batch(const Batch&) {}

@@ -32,21 +32,36 @@ void CallbackSet::attach(const Site& site) {
   each("on_attach", [&](Callback& c) { c.on_attach(site); });
 }
 
-std::span<const float> CallbackSet::bars(const Site& site, std::uint64_t step) {
-  std::span<const float> lowest;
+namespace {
+
+// Takes a callback's bars into those of the others before it; `both` is memory for more than one.
+template <typename Number, typename Pick>
+void take_in(std::span<const Number>& all, std::span<const Number> own, std::vector<Number>& both, Pick pick) {
+  if (all.empty()) {
+    all = own;
+    return;
+  }
+  if (all.data() != both.data()) both.assign(all.begin(), all.end());
+  std::transform(own.begin(), own.end(), both.begin(), both.begin(), pick);
+  all = both;
+}
+
+}  // namespace
+
+CandidateBars CallbackSet::bars(const Site& site, std::uint64_t step) {
+  CandidateBars all;
+  const auto features = static_cast<std::size_t>(site.features);
   each("bars", [&](Callback& c) {
-    const auto bars = c.bars(site, step);
-    if (bars.size() != static_cast<std::size_t>(site.features)) return;
-    if (lowest.empty()) {
-      lowest = bars;
-      return;
+    const CandidateBars own = c.bars(site, step);
+    if (own.activation.size() == features) {
+      take_in(all.activation, own.activation, lowest_, [](float a, float b) { return std::min(a, b); });
     }
-    if (lowest.data() != lowest_.data()) lowest_.assign(lowest.begin(), lowest.end());
-    std::transform(bars.begin(), bars.end(), lowest_.begin(), lowest_.begin(),
-                   [](float a, float b) { return std::min(a, b); });
-    lowest = lowest_;
+    if (own.hash.size() == features) {
+      take_in(all.hash, own.hash, highest_hash_, [](std::uint32_t a, std::uint32_t b) { return std::max(a, b); });
+    }
+    all.end_step = std::min(all.end_step, own.end_step);
   });
-  return lowest;
+  return all;
 }
 
 std::uint32_t CallbackSet::context_size() {

@@ -20,7 +20,7 @@ class CallbackSet {
 
   void attach(const Site& site);
   // The lowest bar of any callback per feature; empty if nobody wants candidates. Valid until the next call of bars().
-  [[nodiscard]] std::span<const float> bars(const Site& site, std::uint64_t step);
+  [[nodiscard]] CandidateBars bars(const Site& site, std::uint64_t step);
   // The widest context that any callback wants.
   [[nodiscard]] std::uint32_t context_size();
   void batch(const Batch& batch);
@@ -42,6 +42,7 @@ class CallbackSet {
   std::function<void(const std::string&)> on_failure_;
   std::vector<Entry> entries_;
   std::vector<float> lowest_;
+  std::vector<std::uint32_t> highest_hash_;
 };
 
 }  // namespace saetap

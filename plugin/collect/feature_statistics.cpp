@@ -13,7 +13,7 @@ void FeatureStatistics::add(const FeatureStatistics& other) {
   active += other.active;
   sum += other.sum;
   sum_of_squares += other.sum_of_squares;
-  max = std::max(max, other.max);
+  max = larger(max, other.max);
   nonfinite += other.nonfinite;
   negative += other.negative;
 }

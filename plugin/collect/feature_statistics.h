@@ -7,14 +7,14 @@
 
 namespace saetap {
 
-// Moments are over the active values only (> 0, finite). Adding two spans gives the totals of both.
+// Moments are over the active values only (not 0, finite). Adding two spans gives the totals of both.
 struct FeatureStatistics {
   std::uint64_t active = 0;
   double sum = 0;
   double sum_of_squares = 0;
-  float max = 0;
+  float max = 0;  // the value of the largest magnitude, with its sign
   std::uint64_t nonfinite = 0;
-  std::uint64_t negative = 0;
+  std::uint64_t negative = 0;  // of the active
 
   void add(const FeatureSums& batch);
   void add(const FeatureStatistics& other);

@@ -24,9 +24,7 @@ FeatureTable::Kept FeatureTable::offer(std::uint32_t feature, const Sample& samp
     const auto same =
         std::find_if(heap.begin(), heap.end(), [&](const Sample& kept) { return same_place(kept, sample); });
     if (same != heap.end()) {
-      const bool better =
-          sample.activation > same->activation || (sample.activation == same->activation && sample.step > same->step);
-      if (!better) return Kept::no;
+      if (!better_at_same_place(sample, *same)) return Kept::no;
       *dropped = *same;
       replace(feature, sample);
       return Kept::replaced_same_place;
@@ -53,7 +51,7 @@ void FeatureTable::replace(std::uint32_t feature, const Sample& sample) {
 
 void FeatureTable::update_bar(std::uint32_t feature) {
   const Heap& heap = heaps_[feature];
-  bars_[feature] = heap.size() < k_ ? threshold_ : heap.top().activation;
+  bars_[feature] = heap.size() < k_ ? threshold_ : std::abs(heap.top().activation);
 }
 
 std::vector<Sample> FeatureTable::strongest(std::uint32_t feature) const {
@@ -76,8 +74,8 @@ std::vector<Sample> merge_strongest(std::span<const std::vector<Sample>> lists, 
   std::vector<Sample> all;
   for (const std::vector<Sample>& list : lists) all.insert(all.end(), list.begin(), list.end());
   std::sort(all.begin(), all.end(), [](const Sample& a, const Sample& b) {
-    return std::tuple(a.sequence, a.position, -a.activation, b.step) <
-           std::tuple(b.sequence, b.position, -b.activation, a.step);
+    if (!same_place(a, b)) return std::tuple(a.sequence, a.position) < std::tuple(b.sequence, b.position);
+    return better_at_same_place(a, b);
   });
   all.erase(std::unique(all.begin(), all.end(), same_place), all.end());
   const std::size_t kept = std::min(k, all.size());

@@ -1,6 +1,7 @@
 // A kept sample and the total order of samples.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <tuple>
 
@@ -23,10 +24,18 @@ struct Sample {
   }
 };
 
-// True if `a` is to be kept rather than `b`: higher activation, then lower sequence id, then lower position. Step does
-// not take part, so the kept set depends neither on the order of arrival nor on the order of ranks or merges.
+// True if `a` is to be kept rather than `b`: larger activation (of a signed feature: magnitude), then lower sequence
+// id, then lower position. Step does not take part, so the kept set depends neither on the order of arrival nor on the
+// order of ranks or merges.
 [[nodiscard]] inline bool stronger(const Sample& a, const Sample& b) {
-  return std::tuple(-a.activation, a.sequence, a.position) < std::tuple(-b.activation, b.sequence, b.position);
+  return std::tuple(-std::abs(a.activation), a.sequence, a.position) <
+         std::tuple(-std::abs(b.activation), b.sequence, b.position);
+}
+
+// Of two samples of one place: the larger activation, then the later step.
+[[nodiscard]] inline bool better_at_same_place(const Sample& a, const Sample& b) {
+  return std::tuple(std::abs(a.activation), a.step, a.activation) >
+         std::tuple(std::abs(b.activation), b.step, b.activation);
 }
 
 [[nodiscard]] inline bool same_place(const Sample& a, const Sample& b) {

@@ -1,6 +1,7 @@
 #include "plugin/collect/sample_collector.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <utility>
@@ -33,11 +34,11 @@ void SampleCollector::on_attach(const Site& site) {
   sites_.try_emplace(site.id, site, options_);
 }
 
-std::span<const float> SampleCollector::bars(const Site& site, std::uint64_t step) {
+CandidateBars SampleCollector::bars(const Site& site, std::uint64_t step) {
   const SiteCollection& collection = sites_.at(site.id);
   // The batch opens a window. The bars of the full one before it would hide what belongs into the new one.
-  if (step >= collection.window.end_step) return collection.threshold_bars;
-  return collection.part(PartKind::open)->samples.bars();
+  if (step >= collection.window.end_step) return {collection.threshold_bars, {}, step + 1};
+  return {collection.part(PartKind::open)->samples.bars(), {}, collection.window.end_step};
 }
 
 void SampleCollector::on_batch(const Batch& batch) {
@@ -50,7 +51,7 @@ void SampleCollector::on_batch(const Batch& batch) {
   part.eligible += static_cast<std::uint64_t>(batch.eligible);
   for (std::size_t feature = 0; feature < batch.sums.size(); ++feature) {
     const FeatureSums& sums = batch.sums[feature];
-    if ((sums.active | sums.nonfinite | sums.negative) != 0) part.statistics[feature].add(sums);
+    if ((sums.active | sums.nonfinite) != 0) part.statistics[feature].add(sums);
   }
   repeated_.clear();
   for (const TokenPosition& at : batch.positions) repeated_.push_back(collection.places.meet(at) ? 1 : 0);
@@ -61,12 +62,12 @@ void SampleCollector::on_batch(const Batch& batch) {
 void SampleCollector::offer_candidates(Part& part, const Batch& batch) {
   new_pins_.assign(batch.positions.size(), 0);
   dropped_.clear();
-  for (std::size_t range = 0; range < batch.candidates.size(); ++range) {
-    const std::vector<Candidate>& candidates = batch.candidates[range];
+  for (std::size_t range = 0; range < batch.found.size(); ++range) {
+    const std::vector<Candidate>& candidates = batch.found[range].candidates;
     const CandidateContexts* contexts = batch.contexts.empty() ? nullptr : &batch.contexts[range];
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       const Candidate& candidate = candidates[i];
-      if (candidate.activation < part.samples.bars()[candidate.feature]) continue;
+      if (std::abs(candidate.activation) < part.samples.bars()[candidate.feature]) continue;
       Sample sample = sample_of(candidate, batch.positions[candidate.row], batch.step);
       if (contexts != nullptr && contexts->known(i)) sample.context = keep_context(contexts->of(i));
       offer(part, candidate, sample);

@@ -78,7 +78,7 @@ class SampleCollector : public Callback {
   SampleCollector(CollectorOptions options, Save save);
 
   void on_attach(const Site& site) override;
-  [[nodiscard]] std::span<const float> bars(const Site& site, std::uint64_t step) override;
+  [[nodiscard]] CandidateBars bars(const Site& site, std::uint64_t step) override;
   [[nodiscard]] std::uint32_t context_size() const override { return options_.sample_context_size; }
   void on_batch(const Batch& batch) override;
   void on_checkpoint(const CheckpointEvent& event) override;

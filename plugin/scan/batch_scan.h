@@ -1,47 +1,83 @@
-// What one pass over a batch of activations yields: sums per feature, and the activations that reach a feature's bar.
+// What one pass over a batch of activations yields: sums and a histogram per feature, and the activations that a
+// callback may want to keep.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
+#include <span>
 #include <variant>
 #include <vector>
 
 namespace saetap {
 
-// An activation at or above its feature's bar. `row` counts within the batch.
+// How a number is stored. Values are widened one by one, and only those that are not zero.
+enum class ScalarKind : std::uint8_t { float32, float64, bfloat16, float16 };
+enum class IndexKind : std::uint8_t { int32, int64 };
+
+// An activation that some callback wants to look at: it reaches its feature's bar, or its row's hash lies below the
+// feature's. `row` counts within the batch.
 struct Candidate {
   std::uint32_t row;
   std::uint32_t feature;
   float activation;
 };
 
-// What one feature did over the eligible rows of one batch. Active means > 0; NaN and infinities are counted apart and
-// never enter a sum; negative values are counted, so that a signed feature cannot pass unnoticed.
+// What one feature did over the eligible rows of one batch. Active means not zero and finite: a signed feature ranks by
+// its magnitude and keeps its sign. NaN and infinities are counted apart and never enter a sum.
 struct FeatureSums {
   double sum = 0;
   double sum_of_squares = 0;
-  float max = 0;
+  float max = 0;  // the value of the largest magnitude, with its sign
   std::uint32_t active = 0;
   std::uint32_t nonfinite = 0;
-  std::uint32_t negative = 0;
+  std::uint32_t negative = 0;  // of the active
 };
 
-// A view of dense float32 activations [rows, features]; `row_stride` in elements, features contiguous.
+// The value of the larger magnitude; of two equal ones, the positive.
+[[nodiscard]] inline float larger(float a, float b) {
+  const float size_a = std::abs(a), size_b = std::abs(b);
+  return size_a > size_b || (size_a == size_b && a > b) ? a : b;
+}
+
+// How often the magnitude of a feature's active values fell into a bin of the histogram: see activation_histogram.h.
+struct HistogramCount {
+  std::uint32_t feature;
+  std::uint16_t bin;
+  std::uint16_t count;
+};
+
+// A view of dense activations [rows, features]; strides in elements, either may be the small one.
 struct DenseActivations {
-  const float* values = nullptr;
+  const void* values = nullptr;
   std::int64_t rows = 0;
   std::int64_t features = 0;
   std::int64_t row_stride = 0;
+  std::int64_t feature_stride = 1;
+  ScalarKind kind = ScalarKind::float32;
 };
 
 // A view of a code kept as pairs: `per_row` of them in each row, at most one for each feature. Contiguous.
 struct PairActivations {
-  const float* values = nullptr;           // [rows, per_row]
-  const std::int64_t* features = nullptr;  // [rows, per_row]
+  const void* values = nullptr;    // [rows, per_row]
+  const void* features = nullptr;  // [rows, per_row]
   std::int64_t rows = 0;
   std::int64_t per_row = 0;
+  ScalarKind kind = ScalarKind::float32;
+  IndexKind index_kind = IndexKind::int64;
 };
 
-using Activations = std::variant<DenseActivations, PairActivations>;
+// A view of a sparse code, row by row (CSR): the entries of row r are row_starts[r] to row_starts[r + 1] - 1, at most
+// one for each feature.
+struct SparseActivations {
+  const void* values = nullptr;      // [entries]
+  const void* features = nullptr;    // [entries]
+  const void* row_starts = nullptr;  // [rows + 1], of the same kind as `features`
+  std::int64_t rows = 0;
+  ScalarKind kind = ScalarKind::float32;
+  IndexKind index_kind = IndexKind::int64;
+};
+
+using Activations = std::variant<DenseActivations, PairActivations, SparseActivations>;
 
 // The features first..last-1, scanned in the order of the rows. Threads take disjoint ranges of features, so the result
 // does not depend on their number.
@@ -50,14 +86,25 @@ struct FeatureRange {
   std::int64_t last = 0;
 };
 
-// Scans one range. `eligible`: one byte per row, 0 = the row does not count; null = all count. `bars`: the lowest
-// activation per feature that becomes a candidate, [features]; null = no candidates are wanted. `sums`: [features],
-// only the range is written (reset first). Candidates are appended. Thread-safe for disjoint ranges with separate
-// candidate vectors.
-void scan_features(const DenseActivations& activations, FeatureRange range, const std::uint8_t* eligible,
-                   const float* bars, FeatureSums* sums, std::vector<Candidate>& candidates);
-// The same of a code kept as pairs; what no pair names is 0.
-void scan_features(const PairActivations& activations, FeatureRange range, const std::uint8_t* eligible,
-                   const float* bars, FeatureSums* sums, std::vector<Candidate>& candidates);
+// What is looked for beside the sums. An eligible row's value v of feature f is a candidate if |v| >= bars[f], or if
+// row_hashes[row] <= hash_bars[f]. Each pair of a bar and what it is held against may be null: nothing is wanted of it.
+struct ScanRequest {
+  const std::uint8_t* eligible = nullptr;     // [rows], 0 = the row does not count; null = all count
+  const float* bars = nullptr;                // [features], magnitudes
+  const std::uint32_t* hash_bars = nullptr;   // [features]
+  const std::uint32_t* row_hashes = nullptr;  // [rows]
+};
+
+// One thread's part of what a scan finds; kept from batch to batch for its memory.
+struct RangeScan {
+  std::vector<Candidate> candidates;        // in no order
+  std::vector<HistogramCount> histogram;    // a feature and bin may come several times
+  std::vector<std::uint16_t> bins_in_hand;  // scratch
+};
+
+// Scans one range. `sums`: [features], only the range is written (reset first). What `found` held is replaced.
+// Thread-safe for disjoint ranges with separate `found`. Feature numbers outside of the site's are passed over.
+void scan_features(const Activations& activations, FeatureRange range, const ScanRequest& request, FeatureSums* sums,
+                   RangeScan& found);
 
 }  // namespace saetap

@@ -2,21 +2,35 @@
 
 #include <cmath>
 
+#include "plugin/scan/scalar.h"
+
 namespace saetap {
 
 namespace {
 
 float activation_at(const DenseActivations& activations, std::uint32_t row, std::uint32_t feature) {
-  return activations.values[row * activations.row_stride + feature];
+  return scalar_at(activations.values, activations.kind,
+                   row * activations.row_stride + feature * activations.feature_stride);
 }
 
-// What no pair names is 0.
-float activation_at(const PairActivations& activations, std::uint32_t row, std::uint32_t feature) {
-  const auto first = row * activations.per_row;
-  for (auto pair = first; pair < first + activations.per_row; ++pair) {
-    if (activations.features[pair] == static_cast<std::int64_t>(feature)) return activations.values[pair];
+// What no entry names is 0.
+template <typename Code>
+float entry_at(const Code& code, std::int64_t first, std::int64_t last, std::uint32_t feature) {
+  for (auto entry = first; entry < last; ++entry) {
+    if (index_at(code.features, code.index_kind, entry) == static_cast<std::int64_t>(feature)) {
+      return scalar_at(code.values, code.kind, entry);
+    }
   }
   return 0;
+}
+
+float activation_at(const PairActivations& activations, std::uint32_t row, std::uint32_t feature) {
+  return entry_at(activations, row * activations.per_row, (row + 1) * activations.per_row, feature);
+}
+
+float activation_at(const SparseActivations& activations, std::uint32_t row, std::uint32_t feature) {
+  return entry_at(activations, index_at(activations.row_starts, activations.index_kind, row),
+                  index_at(activations.row_starts, activations.index_kind, std::int64_t{row} + 1), feature);
 }
 
 }  // namespace

@@ -22,6 +22,10 @@ std::uint64_t mix(std::uint64_t x) {
 
 }  // namespace
 
+std::uint64_t place_hash(const TokenPosition& at) {
+  return mix(mix(at.sequence) + (std::uint64_t{at.position} + 1) * kGolden);
+}
+
 // Two tokens make one 64-bit word by arithmetic, not by reading memory, so the value does not depend on the machine's
 // byte order. The length goes in first: without it an odd last token and the same token followed by 0 would be equal.
 SequenceId sequence_id(std::span<const std::int32_t> tokens) {

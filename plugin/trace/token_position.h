@@ -28,6 +28,10 @@ struct TokenPosition {
 // Identity of a sequence whose ends are already stripped; always has kHasTokens set. Depends on the ids alone.
 [[nodiscard]] SequenceId sequence_id(std::span<const std::int32_t> tokens);
 
+// A random number that depends on the place alone: the same in every run and rank. Random samples are the places with
+// the smallest ones.
+[[nodiscard]] std::uint64_t place_hash(const TokenPosition& at);
+
 // Where the tokens of a sequence can be read while a batch is being handled.
 class TokenSource {
  public:

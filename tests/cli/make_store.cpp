@@ -76,13 +76,19 @@ void collect_step(saetap::SampleCollector& collector, const Site& site, std::uin
     }
   }
   std::vector<saetap::FeatureSums> sums(kFeatures);
-  std::vector<std::vector<saetap::Candidate>> candidates(1);
-  saetap::scan_features({values.data(), kRows, kFeatures, kFeatures}, {0, kFeatures}, nullptr,
-                        collector.bars(site, step).data(), sums.data(), candidates.front());
-  std::vector<saetap::CandidateContexts> contexts(1);
+  std::vector<saetap::RangeScan> found(1);
   const saetap::DenseActivations activations{values.data(), kRows, kFeatures, kFeatures};
+  const saetap::CandidateBars bars = collector.bars(site, step);
+  std::vector<std::uint32_t> hashes;
+  for (const auto& at : positions) hashes.push_back(static_cast<std::uint32_t>(saetap::place_hash(at) >> 32));
+  saetap::scan_features(activations, {0, kFeatures},
+                        {.bars = bars.activation.data(),
+                         .hash_bars = bars.hash.empty() ? nullptr : bars.hash.data(),
+                         .row_hashes = hashes.data()},
+                        sums.data(), found.front());
+  std::vector<saetap::CandidateContexts> contexts(1);
   const saetap::ContextRows rows(positions, source, collector.context_size());
-  saetap::scan_contexts(activations, candidates.front(), rows, contexts.front());
+  saetap::scan_contexts(activations, found.front().candidates, rows, contexts.front());
   collector.on_batch({.site = site,
                       .step = step,
                       .phase = saetap::Phase::train,
@@ -90,7 +96,7 @@ void collect_step(saetap::SampleCollector& collector, const Site& site, std::uin
                       .eligible = kRows,
                       .positions = positions,
                       .sums = sums,
-                      .candidates = candidates,
+                      .found = found,
                       .tokens = source,
                       .contexts = contexts});
 }

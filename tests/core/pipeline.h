@@ -88,20 +88,26 @@ class Pipeline {
     std::vector<float> dense;
     for (const Row& row : rows) dense.insert(dense.end(), row.begin(), row.end());
     const auto count = static_cast<std::int64_t>(rows.size());
-    const std::span<const float> bars = collector.bars(site, step);
+    const CandidateBars bars = collector.bars(site, step);
+    std::vector<std::uint32_t> hashes;
+    for (const TokenPosition& at : positions) hashes.push_back(static_cast<std::uint32_t>(place_hash(at) >> 32));
     std::vector<FeatureSums> sums(static_cast<std::size_t>(site.features));
-    std::vector<std::vector<Candidate>> candidates(2);
-    const std::uint8_t* mask = eligible.empty() ? nullptr : eligible.data();
+    std::vector<RangeScan> found(2);
+    const ScanRequest request{eligible.empty() ? nullptr : eligible.data(),
+                              bars.activation.empty() ? nullptr : bars.activation.data(),
+                              bars.hash.empty() ? nullptr : bars.hash.data(), hashes.data()};
     const DenseActivations view{dense.data(), count, site.features, site.features};
     const std::int64_t middle = site.features / 2;
-    scan_features(view, {0, middle}, mask, bars.data(), sums.data(), candidates[0]);
-    scan_features(view, {middle, site.features}, mask, bars.data(), sums.data(), candidates[1]);
+    scan_features(view, {0, middle}, request, sums.data(), found[0]);
+    scan_features(view, {middle, site.features}, request, sums.data(), found[1]);
     std::int64_t counted = count;
     for (const std::uint8_t counts : eligible) counted -= counts == 0 ? 1 : 0;
     std::vector<CandidateContexts> contexts(2);
     const ContextRows around(positions, sequences, collector.context_size());
-    for (std::size_t range = 0; range < 2; ++range) scan_contexts(view, candidates[range], around, contexts[range]);
-    collector.on_batch({site, step, Phase::train, count, counted, positions, sums, candidates, sequences, contexts});
+    for (std::size_t range = 0; range < 2; ++range) {
+      scan_contexts(view, found[range].candidates, around, contexts[range]);
+    }
+    collector.on_batch({site, step, Phase::train, count, counted, positions, sums, found, sequences, contexts});
   }
 
   // A whole sequence, one row per token.

@@ -53,9 +53,10 @@ std::vector<Sample> brute_force(const std::vector<Seen>& seen, const std::set<st
   for (const Seen& one : seen) {
     const Sample& sample = one.sample;
     if (!windows.contains(one.window) || !std::isfinite(sample.activation)) continue;
-    if (!(sample.activation > 0) || sample.activation < threshold) continue;
+    if (sample.activation == 0 || std::abs(sample.activation) < threshold) continue;
     const auto [at, added] = best.try_emplace({sample.sequence, sample.position}, sample);
-    if (!added && std::tuple(sample.activation, sample.step) > std::tuple(at->second.activation, at->second.step)) {
+    const auto rank = [](const Sample& s) { return std::tuple(std::abs(s.activation), s.step, s.activation); };
+    if (!added && rank(sample) > rank(at->second)) {
       at->second = sample;
     }
   }
@@ -63,7 +64,7 @@ std::vector<Sample> brute_force(const std::vector<Seen>& seen, const std::set<st
   for (const auto& [place, sample] : best) sorted.push_back(sample);
   // The map is in order of the place; a stable sort keeps that order among equals.
   std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const Sample& a, const Sample& b) { return a.activation > b.activation; });
+                   [](const Sample& a, const Sample& b) { return std::abs(a.activation) > std::abs(b.activation); });
   if (sorted.size() > k) sorted.resize(k);
   return sorted;
 }
@@ -75,13 +76,14 @@ FeatureStatistics brute_statistics(const std::vector<Seen>& seen, const std::set
     if (!windows.contains(one.window)) continue;
     if (!std::isfinite(value)) {
       ++statistics.nonfinite;
-    } else if (value < 0) {
-      ++statistics.negative;
-    } else if (value > 0) {
+    } else if (value != 0) {
       ++statistics.active;
+      statistics.negative += value < 0 ? 1 : 0;
       statistics.sum += value;
       statistics.sum_of_squares += value * value;
-      statistics.max = std::max(statistics.max, one.sample.activation);
+      if (std::pair(std::abs(value), value) > std::pair<double, double>(std::abs(statistics.max), statistics.max)) {
+        statistics.max = one.sample.activation;
+      }
     }
   }
   return statistics;

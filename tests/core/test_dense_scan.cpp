@@ -20,8 +20,11 @@ Scanned scan(const std::vector<float>& values, std::int64_t rows, std::int64_t f
              const std::vector<float>& bars, const std::vector<std::uint8_t>& eligible = {}) {
   Scanned scanned;
   scanned.sums.resize(static_cast<std::size_t>(features));
-  scan_features({values.data(), rows, features, stride}, {0, features}, eligible.empty() ? nullptr : eligible.data(),
-                bars.data(), scanned.sums.data(), scanned.candidates);
+  RangeScan found;
+  scan_features(DenseActivations{values.data(), rows, features, stride}, {0, features},
+                {.eligible = eligible.empty() ? nullptr : eligible.data(), .bars = bars.data()}, scanned.sums.data(),
+                found);
+  scanned.candidates = found.candidates;
   return scanned;
 }
 
@@ -38,12 +41,12 @@ TEST_CASE("every kind of value is counted as what it is, wherever it stands in a
         values[static_cast<std::size_t>(at)] = kinds[kind];
         const Scanned scanned = scan(values, 1, features, features, std::vector<float>(values.size(), 2.0f));
         const FeatureSums& sums = scanned.sums[static_cast<std::size_t>(at)];
-        const bool active = kind == 2 || kind == 8 || kind == 9;
+        const bool active = kind == 2 || kind == 3 || kind == 8 || kind == 9;
         REQUIRE(sums.active == (active ? 1 : 0));
         REQUIRE(sums.negative == (kind == 3 ? 1 : 0));
         REQUIRE(sums.nonfinite == (kind >= 4 && kind <= 7 ? 1 : 0));
         REQUIRE(sums.sum == (active ? static_cast<double>(kinds[kind]) : 0));
-        REQUIRE(scanned.candidates.size() == (kind == 2 || kind == 9 ? 1 : 0));
+        REQUIRE(scanned.candidates.size() == (kind == 2 || kind == 3 || kind == 9 ? 1 : 0));
       }
     }
   }
@@ -67,9 +70,9 @@ TEST_CASE("rows that are not eligible and columns outside the range do not count
 TEST_CASE("without bars there are sums and no candidates") {
   const std::vector<float> values{1, 0, 2};
   std::vector<FeatureSums> sums(3);
-  std::vector<Candidate> candidates;
-  scan_features({values.data(), 1, 3, 3}, {0, 3}, nullptr, nullptr, sums.data(), candidates);
-  CHECK(candidates.empty());
+  RangeScan found;
+  scan_features(DenseActivations{values.data(), 1, 3, 3}, {0, 3}, {}, sums.data(), found);
+  CHECK(found.candidates.empty());
   CHECK(sums[2].sum == 2);
 }
 
@@ -85,8 +88,10 @@ TEST_CASE("a scan in pieces equals the plain loop over all values") {
   std::vector<FeatureSums> sums(static_cast<std::size_t>(features), FeatureSums{99, 99, 99, 99, 99, 99});
   std::vector<Candidate> candidates;
   for (const auto& [first, last] : std::vector<std::pair<std::int64_t, std::int64_t>>{{0, 10}, {10, 150}, {150, 301}}) {
-    scan_features({values.data(), rows, features, features}, {first, last}, nullptr, bars.data(), sums.data(),
-                  candidates);
+    RangeScan found;
+    scan_features(DenseActivations{values.data(), rows, features, features}, {first, last}, {.bars = bars.data()},
+                  sums.data(), found);
+    candidates.insert(candidates.end(), found.candidates.begin(), found.candidates.end());
   }
   std::size_t expected_candidates = 0;
   for (std::int64_t feature = 0; feature < features; ++feature) {

@@ -66,11 +66,12 @@ TEST_CASE("pairs and the same code written out give the same sums and candidates
     const FeatureRange range{std::int64_t(random()) % code.features, code.features};
 
     std::vector<FeatureSums> of_dense(bars.size()), of_pairs(bars.size());
-    std::vector<Candidate> dense, pairs;
-    scan_features(DenseActivations{code.dense.data(), code.rows, code.features, code.features}, range, eligible.data(),
-                  bars.data(), of_dense.data(), dense);
-    scan_features(PairActivations{code.values.data(), code.indices.data(), code.rows, code.per_row}, range,
-                  eligible.data(), bars.data(), of_pairs.data(), pairs);
+    RangeScan dense, pairs;
+    const ScanRequest request{.eligible = eligible.data(), .bars = bars.data()};
+    scan_features(DenseActivations{code.dense.data(), code.rows, code.features, code.features}, range, request,
+                  of_dense.data(), dense);
+    scan_features(PairActivations{code.values.data(), code.indices.data(), code.rows, code.per_row}, range, request,
+                  of_pairs.data(), pairs);
     for (auto f = static_cast<std::size_t>(range.first); f < bars.size(); ++f) {
       CHECK(of_pairs[f].sum == of_dense[f].sum);
       CHECK(of_pairs[f].sum_of_squares == of_dense[f].sum_of_squares);
@@ -79,7 +80,7 @@ TEST_CASE("pairs and the same code written out give the same sums and candidates
       CHECK(of_pairs[f].nonfinite == of_dense[f].nonfinite);
       CHECK(of_pairs[f].negative == of_dense[f].negative);
     }
-    const auto one = ordered(dense), other = ordered(pairs);
+    const auto one = ordered(dense.candidates), other = ordered(pairs.candidates);
     REQUIRE(one.size() == other.size());
     CHECK(std::equal(one.begin(), one.end(), other.begin(), same));
   }
@@ -89,10 +90,11 @@ TEST_CASE("a pair that names no feature of the code is passed over") {
   const std::vector<float> values{1, 2, 3};
   const std::vector<std::int64_t> indices{-1, 4, 1};
   std::vector<FeatureSums> sums(4);
-  std::vector<Candidate> candidates;
+  RangeScan found;
   const std::vector<float> bars(4, 0.5f);
-  scan_features(PairActivations{values.data(), indices.data(), 1, 3}, {0, 4}, nullptr, bars.data(), sums.data(),
-                candidates);
+  scan_features(PairActivations{values.data(), indices.data(), 1, 3}, {0, 4}, {.bars = bars.data()}, sums.data(),
+                found);
+  const auto& candidates = found.candidates;
   REQUIRE(candidates.size() == 1);
   CHECK(candidates[0].feature == 1);
   CHECK(candidates[0].activation == 3);
