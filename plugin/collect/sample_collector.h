@@ -83,6 +83,9 @@ class SampleCollector : public Callback {
   void on_batch(const Batch& batch) override;
   void on_checkpoint(const CheckpointEvent& event) override;
 
+  // Whether a closed window waits for a save, to leave memory.
+  [[nodiscard]] bool wants_save() const { return false; }
+
   // Forgets all samples and statistics; sites stay attached.
   void clear();
 

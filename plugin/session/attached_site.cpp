@@ -19,14 +19,6 @@ c10::weak_intrusive_ptr<c10::ivalue::Object> weak(const c10::IValue& owner) {
   return c10::weak_intrusive_ptr<c10::ivalue::Object>(owner.toObject());
 }
 
-Activations activations_of(const TappedCall& call, std::int64_t features) {
-  if (call.features.defined()) {
-    return DenseActivations{call.features.const_data_ptr<float>(), call.rows, features, call.features.stride(0)};
-  }
-  return PairActivations{call.pair_values.const_data_ptr<float>(), call.pair_indices.const_data_ptr<std::int64_t>(),
-                         call.rows, call.pair_values.size(1)};
-}
-
 // One direction per feature, [F, d_out] on the decoder's device; undefined if the weight is not (any more) of the
 // site's shape.
 at::Tensor rows_of_decoder(const at::Tensor& decoder, const hooks::WeightLayout& layout, const Site& site) {
@@ -43,11 +35,9 @@ HalfMatrix directions_of(const at::Tensor& decoder, const hooks::WeightLayout& l
   try {
     auto rows = rows_of_decoder(decoder, layout, site);
     if (!rows.defined()) return {};
-    rows = rows.to(at::kCPU, at::kFloat).contiguous();
-    const auto* weights = rows.const_data_ptr<float>();
-    HalfMatrix directions(static_cast<std::size_t>(rows.numel()));
-    for (std::size_t i = 0; i < directions.size(); ++i) directions[i] = half_from_float(weights[i]);
-    return directions;
+    rows = rows.to(at::kHalf).to(at::kCPU).contiguous();
+    const auto* weights = static_cast<const std::uint16_t*>(rows.const_data_ptr());
+    return {weights, weights + rows.numel()};
   } catch (const std::exception& error) {
     log(LogLevel::warning, "no decoder directions of " + site.name + ": " + error.what());
     return {};
@@ -74,8 +64,7 @@ double median_cosine(const HalfMatrix& a, const HalfMatrix& b, std::size_t featu
 
 }  // namespace
 
-AttachedSite::AttachedSite(Site site, const c10::IValue& owner)
-    : site_(std::move(site)), sums_(static_cast<std::size_t>(site_.features)) {
+AttachedSite::AttachedSite(Site site, const c10::IValue& owner) : site_(std::move(site)) {
   if (owner.isObject()) adopt(owner);
 }
 
@@ -115,13 +104,21 @@ void AttachedSite::handle(const FeatureTap& tap, const hooks::FeatureEvent& even
   const bool due = step % static_cast<std::uint64_t>(config.sample_collection_freq) == 0;
   const bool wanted = event.phase == Phase::train ? config.collect_train : config.collect_eval;
   if (due && wanted && shape.rows > 0) {
-    auto call = read_call(tap, event, shape, site_.group);
+    const bool sparse = event.values.layout() != at::kStrided;
+    const auto place =
+        context.device_queue.wants(event.values.device()) && !sparse ? ScanPlace::device : ScanPlace::host;
+    if (place == ScanPlace::host) context.device_queue.finish();  // calls are handled in their order
+    auto call = read_call(tap, event, shape, site_.group, place);
     if (config.activation_scale == ActivationScale::decoder_norm) scale(tap, call);
     if (event.grad_enabled) ++counts_.steps_collected;
     counts_.rows_collected += static_cast<std::uint64_t>(call.rows);
-    collect(call, step, event.phase, context);
+    if (place == ScanPlace::device) {
+      collect_on_device(call, step, event.phase, context);
+    } else {
+      collect(call, step, event.phase, context);
+    }
   }
-  if (event.grad_enabled) context.callbacks.step({site_, step, due && wanted});
+  if (event.grad_enabled) context.collection.step({site_, step, due && wanted});
 }
 
 // In units of what a feature adds to the output.
@@ -129,59 +126,141 @@ void AttachedSite::scale(const FeatureTap& tap, TappedCall& call) const {
   if (tap.decoder_normalised) return;
   const auto rows = rows_of_decoder(decoder_, decoder_layout_, site_);
   if (!rows.defined()) throw std::runtime_error("activations cannot be scaled: no decoder directions");
-  const auto norms = rows.to(at::kCPU, at::kFloat).norm(2, 1);
-  if (call.features.defined()) {
-    call.features = call.features * norms;
-  } else {
-    call.pair_values = call.pair_values * norms.take(call.pair_indices);
-  }
+  call.multiply(rows.to(at::kCPU, at::kFloat).norm(2, 1));
 }
 
-void AttachedSite::collect(const TappedCall& call, std::uint64_t step, Phase phase, SiteContext& context) {
+Resolution AttachedSite::trace(const TappedCall& call, const SiteContext& context) {
   const auto rows = call.inputs.defined() ? FloatRows(call.inputs) : FloatRows(call.rows);
-  const auto traced = context.provenance.resolve(site_.id, rows.view(), context.unresolved);
+  auto traced = context.provenance.resolve(site_.id, rows.view(), context.unresolved);
   counts_.rows_resolved += static_cast<std::uint64_t>(traced.resolved);
   counts_.rows_ambiguous += static_cast<std::uint64_t>(traced.ambiguous);
   counts_.rows_excluded += static_cast<std::uint64_t>(traced.excluded);
-
-  const auto activations = activations_of(call, site_.features);
-  scan(activations, traced.eligible, context.callbacks.bars(site_, step));
-  scan_around(activations, traced, context);
-  context.callbacks.batch({site_, step, phase, call.rows, call.rows - traced.excluded, traced.positions, sums_,
-                           candidates_, context.provenance.tokens(), contexts_});
+  return traced;
 }
 
-void AttachedSite::scan(const Activations& activations, const std::vector<std::uint8_t>& eligible,
-                        std::span<const float> bars) {
+std::unique_ptr<CollectedBatch> AttachedSite::new_batch(std::uint64_t step, Phase phase, std::int64_t rows,
+                                                        const Resolution& traced, const SiteContext& context) const {
+  auto batch = context.collection.new_batch();
+  batch->site = &site_;
+  batch->step = step;
+  batch->phase = phase;
+  batch->rows = rows;
+  batch->eligible = rows - traced.excluded;
+  batch->positions = traced.positions;
+  return batch;
+}
+
+void AttachedSite::collect(const TappedCall& call, std::uint64_t step, Phase phase, SiteContext& context) {
+  const auto traced = trace(call, context);
+  auto batch = new_batch(step, phase, call.rows, traced, context);
+  const auto context_size = board_->read(step, bars_);
+  const auto activations = call.activations();
+  scan(activations, traced, *batch);
+  scan_around(activations, context.provenance.tokens(), context_size, *batch);
+  batch->keep_tokens(context.provenance.tokens());
+  context.collection.batch(std::move(batch), board_);
+}
+
+void AttachedSite::hash_rows(const Resolution& traced) {
+  row_hashes_.clear();
+  if (bars_.hash.empty()) return;
+  for (const auto& at : traced.positions) row_hashes_.push_back(static_cast<std::uint32_t>(place_hash(at) >> 32));
+}
+
+void AttachedSite::scan(const Activations& activations, const Resolution& traced, CollectedBatch& batch) {
+  hash_rows(traced);
+  const ScanRequest request{traced.eligible.data(), bars_.activation.empty() ? nullptr : bars_.activation.data(),
+                            bars_.hash.empty() ? nullptr : bars_.hash.data(), row_hashes_.data()};
   const auto ranges = std::clamp<std::int64_t>(site_.features / kFeaturesPerRange, 1, at::get_num_threads());
-  candidates_.resize(static_cast<std::size_t>(ranges));
-  for (auto& candidates : candidates_) candidates.clear();
+  batch.sums.resize(static_cast<std::size_t>(site_.features));
+  batch.found.resize(static_cast<std::size_t>(ranges));
   at::parallel_for(0, ranges, 1, [&](std::int64_t first, std::int64_t last) {
     for (auto range = first; range < last; ++range) {
       const FeatureRange features{site_.features * range / ranges, site_.features * (range + 1) / ranges};
-      const auto scan_range = [&](const auto& form) {
-        scan_features(form, features, eligible.data(), bars.empty() ? nullptr : bars.data(), sums_.data(),
-                      candidates_[static_cast<std::size_t>(range)]);
-      };
-      std::visit(scan_range, activations);
+      scan_features(activations, features, request, batch.sums.data(), batch.found[static_cast<std::size_t>(range)]);
     }
   });
 }
 
 // Most batches are drawn from a large buffer: then no row's context is there, which is soon seen.
-void AttachedSite::scan_around(const Activations& activations, const Resolution& traced, SiteContext& context) {
-  contexts_.clear();
-  const auto size = context.callbacks.context_size();
-  const auto wanted = [](const std::vector<Candidate>& candidates) { return !candidates.empty(); };
-  if (size == 0 || std::none_of(candidates_.begin(), candidates_.end(), wanted)) return;
-  const ContextRows rows(traced.positions, context.provenance.tokens(), size);
+void AttachedSite::scan_around(const Activations& activations, const TokenSource& tokens, std::uint32_t context_size,
+                               CollectedBatch& batch) const {
+  batch.contexts.clear();
+  const auto wanted = [](const RangeScan& range) { return !range.candidates.empty(); };
+  if (context_size == 0 || std::none_of(batch.found.begin(), batch.found.end(), wanted)) return;
+  const ContextRows rows(batch.positions, tokens, context_size);
   if (rows.empty()) return;
-  contexts_.resize(candidates_.size());
-  at::parallel_for(0, static_cast<std::int64_t>(candidates_.size()), 1, [&](std::int64_t first, std::int64_t last) {
+  batch.contexts.resize(batch.found.size());
+  at::parallel_for(0, static_cast<std::int64_t>(batch.found.size()), 1, [&](std::int64_t first, std::int64_t last) {
     for (auto range = static_cast<std::size_t>(first); range < static_cast<std::size_t>(last); ++range) {
-      scan_contexts(activations, candidates_[range], rows, contexts_[range]);
+      scan_contexts(activations, batch.found[range].candidates, rows, batch.contexts[range]);
     }
   });
+}
+
+// ---- on an accelerator ----
+
+struct AttachedSite::DeviceCall {
+  std::uint64_t step = 0;
+  Phase phase = Phase::train;
+  TappedCall call;  // its features where they lie, its inputs on the way to the host
+  std::uint32_t version = 0;
+  DeviceEntries entries;
+  at::Tensor entry_count;  // on the way to the host
+  DeviceRequest request;
+  std::unique_ptr<CollectedBatch> batch;
+  DeviceFindings findings;
+};
+
+void AttachedSite::collect_on_device(const TappedCall& call, std::uint64_t step, Phase phase, SiteContext& context) {
+  // Room for what most SAEs have active at first, and from then on for what was met.
+  constexpr std::int64_t kUsuallyActive = 256;
+  entry_room_ = std::max(entry_room_, call.rows * std::min(site_.features, kUsuallyActive));
+  candidate_room_ = std::max(candidate_room_, entry_room_);
+  auto pending = std::make_shared<DeviceCall>();
+  pending->step = step;
+  pending->phase = phase;
+  pending->call = call;
+  pending->call.inputs = to_host_later(call.inputs);
+  if (call.dense.defined()) {
+    pending->version = call.dense.unsafeGetTensorImpl()->version_counter().current_version();
+    pending->entries = gather_active(call.dense, entry_room_);
+  } else {
+    pending->entries = gather_pairs(call.values, call.features);
+  }
+  pending->entry_count = to_host_later(pending->entries.count);
+  const auto device = (call.dense.defined() ? call.dense : call.values).device();
+  context.device_queue.add(device, {[this, pending, context] { scan_on_device(*pending, context); },
+                                    [this, pending, context] { finish_on_device(*pending, context); }});
+}
+
+void AttachedSite::scan_on_device(DeviceCall& call, const SiteContext& context) {
+  const auto active = call.entry_count.item<std::int64_t>();
+  if (active > call.entries.room()) {
+    const auto& dense = call.call.dense;
+    if (dense.unsafeGetTensorImpl()->version_counter().current_version() != call.version) {
+      throw std::runtime_error("more features were active than there was room for, and they were changed meanwhile");
+    }
+    entry_room_ = active + active / 4;
+    call.entries = gather_active(dense, entry_room_);
+  }
+  const auto traced = trace(call.call, context);
+  call.batch = new_batch(call.step, call.phase, call.call.rows, traced, context);
+  call.batch->keep_tokens(context.provenance.tokens(), BatchTokens::OfRows::all);  // they may be forgotten by the end
+  board_->read(call.step, bars_);
+  hash_rows(traced);
+  call.request = to_device(call.entries.values.device(), traced.eligible, row_hashes_, bars_);
+  call.findings = scan_entries(call.entries, site_.features, call.request, candidate_room_).to_host_later();
+}
+
+void AttachedSite::finish_on_device(DeviceCall& call, const SiteContext& context) {
+  while (!read_findings(call.findings, site_.features, *call.batch)) {
+    // Once more with room for all of them; rare, so that it may wait.
+    candidate_room_ = call.findings.candidate_count.item<std::int64_t>() * 5 / 4;
+    call.findings = scan_entries(call.entries, site_.features, call.request, candidate_room_).to_host();
+  }
+  call.batch->contexts.clear();  // what was around the candidates stays on the device
+  context.collection.batch(std::move(call.batch), board_);
 }
 
 HalfMatrix AttachedSite::decoder_directions() {

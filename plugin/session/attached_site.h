@@ -6,8 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "plugin/collect/callback_set.h"
+#include "plugin/collect/bar_board.h"
 #include "plugin/config.h"
+#include "plugin/session/collection.h"
+#include "plugin/session/device_queue.h"
+#include "plugin/session/device_scan.h"
 #include "plugin/session/tapped_call.h"
 #include "plugin/trace/provenance.h"
 
@@ -17,7 +20,8 @@ namespace saetap {
 struct SiteContext {
   const Config& config;
   Provenance& provenance;
-  CallbackSet& callbacks;
+  Collection& collection;
+  DeviceQueue& device_queue;
   SequenceId unresolved;  // names this run: see Provenance::resolve
 };
 
@@ -25,6 +29,9 @@ struct SiteContext {
 class AttachedSite {
  public:
   AttachedSite(Site site, const c10::IValue& owner);
+
+  // What the callbacks want; before the first call.
+  void listen(std::shared_ptr<BarBoard> board) { board_ = std::move(board); }
 
   // Counts one call of so many rows. By itself for calls after the site was switched off: the share seen has to stay
   // true.
@@ -49,8 +56,19 @@ class AttachedSite {
  private:
   void scale(const FeatureTap& tap, TappedCall& call) const;
   void collect(const TappedCall& call, std::uint64_t step, Phase phase, SiteContext& context);
-  void scan(const Activations& activations, const std::vector<std::uint8_t>& eligible, std::span<const float> bars);
-  void scan_around(const Activations& activations, const Resolution& traced, SiteContext& context);
+  // A call that is scanned where its features lie, and handled when the device got so far.
+  struct DeviceCall;
+  void collect_on_device(const TappedCall& call, std::uint64_t step, Phase phase, SiteContext& context);
+  void scan_on_device(DeviceCall& call, const SiteContext& context);
+  void finish_on_device(DeviceCall& call, const SiteContext& context);
+
+  [[nodiscard]] Resolution trace(const TappedCall& call, const SiteContext& context);
+  [[nodiscard]] std::unique_ptr<CollectedBatch> new_batch(std::uint64_t step, Phase phase, std::int64_t rows,
+                                                          const Resolution& traced, const SiteContext& context) const;
+  void hash_rows(const Resolution& traced);
+  void scan(const Activations& activations, const Resolution& traced, CollectedBatch& batch);
+  void scan_around(const Activations& activations, const TokenSource& tokens, std::uint32_t context_size,
+                   CollectedBatch& batch) const;
 
   Site site_;
   SiteCounts counts_;
@@ -59,9 +77,11 @@ class AttachedSite {
   at::Tensor decoder_;  // shared with the module: read at checkpoints
   hooks::WeightLayout decoder_layout_;
   HalfMatrix released_directions_;
-  std::vector<FeatureSums> sums_;                   // [F], of the batch in hand
-  std::vector<std::vector<Candidate>> candidates_;  // one per range of features
-  std::vector<CandidateContexts> contexts_;         // of these; empty if nothing is known
+  std::shared_ptr<BarBoard> board_;
+  BarBoard::Bars bars_;                    // for the batch in hand
+  std::vector<std::uint32_t> row_hashes_;  // of its rows' places; empty: not wanted
+  std::int64_t entry_room_ = 0;            // of a device call
+  std::int64_t candidate_room_ = 0;
 };
 
 }  // namespace saetap

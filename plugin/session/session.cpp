@@ -1,14 +1,12 @@
 #include "plugin/session/session.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "plugin/log.h"
 #include "plugin/session/float_rows.h"
 #include "plugin/session/run_identity.h"
 #include "plugin/session/token_mask.h"
 #include "plugin/session/token_rules.h"
-#include "plugin/store/samples_json.h"
 #include "plugin/trace/row_file.h"
 
 namespace saetap {
@@ -18,12 +16,6 @@ namespace {
 // How long finish() waits for a call in flight on another thread.
 constexpr std::chrono::seconds kFinishPatience{10};
 constexpr std::chrono::seconds kFirstSave{15};
-
-CollectorOptions collector_options(const Config& config) {
-  return {static_cast<std::uint32_t>(config.max_samples_per_feature),
-          static_cast<std::uint32_t>(config.sample_context_size),
-          static_cast<float>(config.sample_activation_threshold), config.sample_window_steps};
-}
 
 // Where the SAE is: what the paths of its two weights begin with, "saes.1" of "saes.1.encoder.weight".
 std::string path_of(const hooks::FeatureSite& site) {
@@ -40,7 +32,7 @@ std::string path_of(const hooks::FeatureSite& site) {
 class Session::Turn {
  public:
   explicit Turn(Session& session) : session_(session) {
-    if (session.inside_.load() == std::this_thread::get_id()) return;
+    if (session.inside_.load() == std::this_thread::get_id() || session.collection_.is_current()) return;
     lock_ = std::unique_lock(session.mutex_);
     if (session.finished_) return;
     session.inside_.store(std::this_thread::get_id());
@@ -66,20 +58,18 @@ class Session::Turn {
 
 Session::Session(Config config, std::string program)
     : config_(std::move(config)),
-      writer_((std::filesystem::path(config_.output_dir) / "samples.saetap").string(), run_header(config_, program)),
       tokenizer_(configured_tokenizer(config_)),
       provenance_(trace_options(config_, tokenizer_.get()), libtorch_threads()),
-      callbacks_([](const std::string& what) { log(LogLevel::warning, what); }),
+      collection_(config_, program, tokenizer_),
       unresolved_(unresolved_sequence()) {
-  collector_ = std::make_shared<SampleCollector>(
-      collector_options(config_),
-      [this](const SampleCollector& collector, const CheckpointEvent& event) { return save_files(collector, event); });
-  callbacks_.add("top_samples", collector_);
+  device_queue_.on_failure([this](const std::string& what) {
+    if (said_.insert("lost " + what).second) log(LogLevel::error, "a call on an accelerator was lost: " + what);
+  });
 }
 
 void Session::add_callback(std::string name, std::shared_ptr<Callback> callback) {
   const std::lock_guard lock(mutex_);
-  callbacks_.add(std::move(name), std::move(callback));
+  collection_.add_callback(std::move(name), std::move(callback));
 }
 
 void Session::start() {
@@ -211,7 +201,7 @@ AttachedSite& Session::site_of(const FeatureTap& tap, const c10::IValue& owner, 
               std::to_string(site.features) + (group < 0 ? "" : "[" + std::to_string(group) + "]") +
               (of_same_shape.empty() ? "" : "#" + std::to_string(of_same_shape.size()));
   auto& attached = *sites_.emplace(site.id, std::make_unique<AttachedSite>(std::move(site), owner)).first->second;
-  callbacks_.attach(attached.site());
+  attached.listen(collection_.attach(attached.site()));
   return attached;
 }
 
@@ -237,7 +227,8 @@ void Session::on_features(const hooks::FeatureEvent& event) noexcept {
 
 void Session::handle_features(const FeatureTap& tap, const hooks::FeatureEvent& event) {
   const auto shape = shape_of_call(tap, event);
-  SiteContext context{config_, provenance_, callbacks_, unresolved_};
+  SiteContext context{config_, provenance_, collection_, device_queue_, unresolved_};
+  device_queue_.advance();
   for (std::int64_t group = 0; group < shape.groups; ++group) {
     auto& site = site_of(tap, event.owner, shape.stack ? group : -1);
     if (tap.failed) {
@@ -247,28 +238,27 @@ void Session::handle_features(const FeatureTap& tap, const hooks::FeatureEvent& 
     site.handle(tap, event, shape, context);
     say_source(site);
   }
-  // The first one comes early, so that a run that is broken off has something to show.
-  const auto interval = std::chrono::seconds(config_.checkpoint_seconds);
-  if (Clock::now() - latest_save_ >= (tried_to_save_ ? interval : std::min(interval, kFirstSave))) save(false);
+  if (save_is_due()) save(false);
 }
 
 void Session::on_stream(const hooks::StreamEvent& event) noexcept {
   try {
     const Turn turn(*this);
     if (!turn) return;
-    std::set<std::int64_t> widths;  // of rows that some site reads; all, while there is none
+    device_queue_.advance();
     const auto reader = feature_taps_.find(event.tap);
     if (reader != feature_taps_.end()) {  // the rows of an SAE inside the model
       const auto& site = reader->second.site;
-      record_token_stream({site.module_type + " › " + site.path, false, false}, event, widths, provenance_);
+      record_stream({site.module_type + " › " + site.path, false, false}, event, {});
       return;
     }
     const auto found = stream_taps_.find(event.tap);
     if (found == stream_taps_.end() || found->second.failed) return;
     auto& tap = found->second;
     try {
+      std::set<std::int64_t> widths;  // of rows that some site reads; all, while there is none
       for (const auto& [id, site] : sites_) widths.insert(site->site().d_in);
-      record_token_stream(tap, event, widths, provenance_);
+      record_stream(tap, event, widths);
     } catch (const std::exception& error) {
       tap.failed = true;
       log(LogLevel::error, "switched off  tokens from " + tap.name + ": " + error.what());
@@ -276,6 +266,21 @@ void Session::on_stream(const hooks::StreamEvent& event) noexcept {
   } catch (...) {
     // As in on_features.
   }
+}
+
+// On an accelerator the rows are copied to the host behind the model's back, and remembered when they are there.
+void Session::record_stream(const TokenStreamTap& model, const hooks::StreamEvent& event,
+                            const std::set<std::int64_t>& widths) {
+  const auto call = read_token_stream(event, widths);
+  if (!call) return;
+  const auto device = call->device();
+  if (!device_queue_.wants(device)) {
+    device_queue_.finish();
+    record_token_stream(model, *call, provenance_);
+    return;
+  }
+  device_queue_.add(device,
+                    {[this, model, here = call->to_host_later()] { record_token_stream(model, here, provenance_); }});
 }
 
 void Session::say_source(const AttachedSite& site) {
@@ -295,7 +300,17 @@ void Session::say_tracing(const AttachedSite& site) {
 
 void Session::set_tokens(const TokenMatrix& tokens, std::span<const std::int64_t> rows) {
   const Turn turn(*this);
-  if (turn) provenance_.tell(tokens, rows);
+  if (!turn) return;
+  if (device_queue_.empty()) {
+    provenance_.tell(tokens, rows);
+    return;
+  }
+  // Calls before this one have still to be traced.
+  device_queue_.add(at::kCPU, {[this, ids = std::vector(tokens.ids.begin(), tokens.ids.end()), length = tokens.length,
+                                attended = std::vector(tokens.attended.begin(), tokens.attended.end()),
+                                told = std::vector(rows.begin(), rows.end())] {
+                      provenance_.tell({ids, length, attended}, told);
+                    }});
 }
 
 void Session::set_token_text(TokenText text) {
@@ -305,64 +320,53 @@ void Session::set_token_text(TokenText text) {
 
 // ---- checkpoints and the end ----
 
-bool Session::checkpoint() {
-  const std::lock_guard lock(mutex_);
-  return !finished_ && save(false);
+void Session::take_host_for_device(int asked) {
+  device_queue_.take_host_for_device(asked);
 }
 
-bool Session::save(bool last) {
+bool Session::settle() {
+  {
+    const std::lock_guard lock(mutex_);
+    device_queue_.finish();
+  }
+  return collection_.drain();
+}
+
+bool Session::checkpoint() {
+  if (collection_.is_current()) return false;
+  const std::lock_guard lock(mutex_);
+  if (finished_) return false;
+  device_queue_.finish();
+  save(false);
+  return collection_.drain() && collection_.saved();
+}
+
+// The first one comes early, so that a run that is broken off has something to show.
+bool Session::save_is_due() {
+  if (collection_.saving()) return false;
+  if (collection_.window_closed()) return true;
+  const auto interval = std::chrono::seconds(config_.checkpoint_seconds);
+  return Clock::now() - latest_save_ >= (tried_to_save_ ? interval : std::min(interval, kFirstSave));
+}
+
+// Decoders are read here, where no optimizer is at work on them; the rest is the collector's thread's.
+void Session::save(bool last) {
   latest_save_ = Clock::now();
   tried_to_save_ = true;
-  saved_ = false;
-  CheckpointEvent event;
-  event.last = last;
-  event.counts = [this](const Site& site) { return sites_.at(site.id)->counts(); };
-  event.decoder_directions = [this](const Site& site) {
-    return config_.save_decoder ? sites_.at(site.id)->decoder_directions() : HalfMatrix{};
-  };
-  event.tracing = [this](const Site& site) { return provenance_.report(site.id); };
-  event.token_text = [this](std::int32_t id) {
-    auto text = callbacks_.token_text(id);
-    return text || !token_text_ ? text : token_text_(id);
-  };
-  callbacks_.checkpoint(event);
-  for (const auto& [id, site] : sites_) say_tracing(*site);
-  return saved_;
-}
-
-bool Session::save_files(const SampleCollector& collector, const CheckpointEvent& event) {
-  try {
-    std::filesystem::create_directories(config_.output_dir);
-    writer_.save(collector, event);
-  } catch (const std::exception& error) {
-    log(event.last ? LogLevel::error : LogLevel::warning,
-        "not saved     " + std::string(error.what()) +
-            (event.last ? "; what came after the latest checkpoint is lost"
-                        : "; kept in memory, tried again at the next checkpoint"));
-    return false;
+  SessionSnapshot snapshot;
+  snapshot.token_text = token_text_;
+  for (const auto& [id, site] : sites_) {
+    snapshot.counts[id] = site->counts();
+    snapshot.tracing[id] = provenance_.report(id);
+    if (config_.save_decoder) snapshot.decoder_directions[id] = site->decoder_directions();
+    say_tracing(*site);
   }
-  if (!saved_before_ && !writer_.moved_aside().empty()) {
-    log(LogLevel::info, "an earlier run's store is now " + writer_.moved_aside());
-  }
-  saved_ = saved_before_ = true;
-  const auto json_path = samples_json_path(writer_.path());
-  try {
-    const StoreReader store(writer_.path());
-    auto options = samples_json_options(config_);
-    const auto texts = store.token_texts();
-    const auto tokenizer = texts.empty() ? tokenizer_ : tokenizer_of_texts(texts);
-    if (tokenizer) options.decode = [&](std::span<const std::int32_t> tokens) { return tokenizer->decode(tokens); };
-    write_samples_json(store, json_path, options);
-  } catch (const std::exception& error) {
-    log(LogLevel::warning, "not written   " + json_path + ": " + error.what() + "; the store is whole");
-  }
-  return true;
+  collection_.checkpoint(std::move(snapshot), last);
 }
 
 void Session::finish() {
-  if (inside_.load() == std::this_thread::get_id()) {
-    // exit() from a signal handler that interrupted a tap: this thread holds the lock, and what it was doing is half
-    // done.
+  if (inside_.load() == std::this_thread::get_id() || collection_.is_current()) {
+    // exit() from a signal handler that interrupted a tap, or from a callback: what this thread was doing is half done.
     log(LogLevel::error, "not finished: the program ended inside a call; the latest checkpoint stands");
     return;
   }
@@ -373,18 +377,20 @@ void Session::finish() {
   }
   if (finished_) return;
   finished_ = true;
+  device_queue_.finish();
   if (!sites_.empty()) {
-    const bool saved = save(true);
+    save(true);
+    collection_.finish();
     for (const auto& [id, site] : sites_) {
-      log(LogLevel::info, site_summary(site->site(), site->counts(), *collector_, facts_));
+      log(LogLevel::info, site_summary(site->site(), site->counts(), collection_.collector(), facts_));
       const auto warning = tracing_warning(site->counts(), config_.tokens.buffer_rows);
       if (!warning.empty()) log(LogLevel::warning, warning);
     }
-    if (saved) log(LogLevel::info, saved_line(writer_.path()));
+    if (collection_.saved()) log(LogLevel::info, saved_line(collection_.store_path()));
   } else {
     log(LogLevel::info, nothing_found(facts_));
+    collection_.finish();
   }
-  callbacks_.finish();
   lock.unlock();
   hooks::Discovery::of_process().remove(*this);
 }

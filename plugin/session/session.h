@@ -13,15 +13,13 @@
 #include <vector>
 
 #include "hooks/discover.h"
-#include "integrations/tokenizers/tokenizer.h"
-#include "plugin/collect/callback_set.h"
-#include "plugin/collect/sample_collector.h"
 #include "plugin/config.h"
 #include "plugin/session/attached_site.h"
+#include "plugin/session/collection.h"
+#include "plugin/session/device_queue.h"
 #include "plugin/session/feature_tap.h"
 #include "plugin/session/lines.h"
 #include "plugin/session/token_streams.h"
-#include "plugin/store/store_writer.h"
 #include "plugin/trace/provenance.h"
 
 namespace saetap {
@@ -40,6 +38,10 @@ class Session : public hooks::Listener {
   void set_tokens(const TokenMatrix& tokens, std::span<const std::int64_t> rows);
   // The program's own text of tokens; a callback that knows one goes before it.
   void set_token_text(TokenText text);
+  // For tests: calls on the host take the way of those on an accelerator that is done when it was asked so often.
+  void take_host_for_device(int asked);
+  // Waits until all that was seen so far is with the callbacks. False from a callback.
+  bool settle();
   // Saves what was collected so far. False if that failed (it was logged; collection goes on).
   bool checkpoint();
   // Stops observing, gives all functions their executors back, saves, says what was done. Later taps are ignored.
@@ -63,13 +65,14 @@ class Session : public hooks::Listener {
   void say_uncertain(const hooks::Meeting& meeting);
   AttachedSite& site_of(const FeatureTap& tap, const c10::IValue& owner, std::int64_t group);
   void handle_features(const FeatureTap& tap, const hooks::FeatureEvent& event);
+  void record_stream(const TokenStreamTap& model, const hooks::StreamEvent& event,
+                     const std::set<std::int64_t>& widths);
   void say_source(const AttachedSite& site);
   void say_tracing(const AttachedSite& site);
-  bool save(bool last);
-  bool save_files(const SampleCollector& collector, const CheckpointEvent& event);
+  void save(bool last);
+  [[nodiscard]] bool save_is_due();
 
   Config config_;
-  StoreWriter writer_;
   std::timed_mutex mutex_;
   std::atomic<std::thread::id>
       inside_{};  // the thread that holds the lock: a callback that calls the module is not recorded
@@ -78,8 +81,8 @@ class Session : public hooks::Listener {
   std::shared_ptr<const Tokenizer> tokenizer_;  // null: none
   TokenText token_text_;                        // the program's own; empty: none
   Provenance provenance_;
-  CallbackSet callbacks_;
-  std::shared_ptr<SampleCollector> collector_;
+  Collection collection_;
+  DeviceQueue device_queue_;
   SequenceId unresolved_ = 0;
 
   std::map<int, FeatureTap> feature_taps_;  // by tap
@@ -91,8 +94,6 @@ class Session : public hooks::Listener {
   SessionFacts facts_;
   Clock::time_point first_tap_{};
   Clock::time_point latest_save_{};
-  bool saved_ = false;          // by the latest save()
-  bool saved_before_ = false;   // at least once
   bool tried_to_save_ = false;  // at least once
 };
 

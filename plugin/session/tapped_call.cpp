@@ -22,25 +22,75 @@ std::int64_t stack_axis(const FeatureTap& tap, const at::Tensor& values) {
   return axis != kNone && values.size(axis) == tap.groups ? axis : kNone;
 }
 
-at::Tensor matrix_of(const at::Tensor& tensor, std::int64_t feature_axis, std::int64_t width) {
-  const auto matrix = tensor.movedim(feature_axis, -1).reshape({-1, width});
-  const bool as_is = matrix.device().is_cpu() && matrix.scalar_type() == at::kFloat;
-  const auto plain = as_is ? matrix : matrix.to(at::kCPU, at::kFloat);
-  return plain.stride(1) == 1 ? plain : plain.contiguous();
+ScalarKind kind_of(const at::Tensor& tensor) {
+  switch (tensor.scalar_type()) {
+    case at::kDouble:
+      return ScalarKind::float64;
+    case at::kBFloat16:
+      return ScalarKind::bfloat16;
+    case at::kHalf:
+      return ScalarKind::float16;
+    default:
+      return ScalarKind::float32;
+  }
 }
 
-void read_pairs(const FeatureTap& tap, const hooks::FeatureEvent& event, TappedCall& call) {
+// Of a type that the scan reads; what is so already is not copied.
+at::Tensor readable(const at::Tensor& values, ScanPlace place) {
+  const auto here = place == ScanPlace::host ? values.to(at::kCPU) : values;
+  const bool known = here.scalar_type() == at::kFloat || kind_of(here) != ScalarKind::float32;
+  return known ? here : here.to(at::kFloat);
+}
+
+at::Tensor readable_indices(const at::Tensor& indices, ScanPlace place) {
+  const auto here = place == ScanPlace::host ? indices.to(at::kCPU) : indices;
+  return (here.scalar_type() == at::kInt ? here : here.to(at::kLong)).contiguous();
+}
+
+IndexKind index_kind_of(const at::Tensor& indices) {
+  return indices.scalar_type() == at::kInt ? IndexKind::int32 : IndexKind::int64;
+}
+
+at::Tensor matrix_of(const at::Tensor& tensor, std::int64_t feature_axis, std::int64_t width, ScanPlace place) {
+  return readable(tensor.movedim(feature_axis, -1).reshape({-1, width}), place);
+}
+
+void read_pairs(const FeatureTap& tap, const hooks::FeatureEvent& event, ScanPlace place, TappedCall& call) {
   const auto& values = event.values;
   if (!event.indices.defined() || values.dim() < 1 || values.sizes() != event.indices.sizes()) {
     throw std::runtime_error("values and indices of pairs differ in shape");
   }
   const auto per_row = values.size(-1);
-  call.pair_values = values.reshape({-1, per_row}).to(at::kCPU, at::kFloat).contiguous();
-  call.pair_indices = event.indices.reshape({-1, per_row}).to(at::kCPU, at::kLong).contiguous();
+  call.values = readable(values.reshape({-1, per_row}), place).contiguous();
+  call.features = readable_indices(event.indices.reshape({-1, per_row}), place);
   if (tap.distinct_pairs) return;
   // What names a feature twice means the sum.
-  call.features = at::zeros({call.rows, tap.site.features}).scatter_add_(1, call.pair_indices, call.pair_values);
-  call.pair_values = call.pair_indices = at::Tensor();
+  call.dense = at::zeros({call.rows, tap.site.features}, call.values.options().dtype(at::kFloat))
+                   .scatter_add_(1, call.features.to(at::kLong), call.values.to(at::kFloat));
+  call.values = call.features = at::Tensor();
+}
+
+// A matrix [rows, F] in a sparse layout, row by row.
+void read_sparse(at::Tensor matrix, std::int64_t feature_axis, TappedCall& call) {
+  if (matrix.layout() == at::kSparse) {
+    if (feature_axis == 0) matrix = matrix.transpose(0, 1);
+    matrix = matrix.coalesce();  // what names an element twice means the sum; in the order of the rows
+    const auto indices = matrix.indices();
+    call.row_starts =
+        readable_indices(at::_convert_indices_from_coo_to_csr(indices[0], matrix.size(0)), ScanPlace::host);
+    call.features = readable_indices(indices[1], ScanPlace::host);
+    call.values = readable(matrix.values(), ScanPlace::host).contiguous();
+  } else {
+    call.row_starts = readable_indices(matrix.crow_indices(), ScanPlace::host);
+    call.features = readable_indices(matrix.col_indices(), ScanPlace::host);
+    call.values = readable(matrix.values(), ScanPlace::host).contiguous();
+  }
+}
+
+bool is_sparse_matrix(const at::Tensor& values, std::int64_t feature_axis) {
+  if (values.dim() != 2) return false;
+  if (values.layout() == at::kSparse) return values.sparse_dim() == 2;
+  return values.layout() == at::kSparseCsr && feature_axis == 1;
 }
 
 // The rows that were given to the encoder, if there is one for each row of features.
@@ -62,6 +112,27 @@ at::Tensor inputs_of(const FeatureTap& tap, const hooks::FeatureEvent& event, co
 
 }  // namespace
 
+Activations TappedCall::activations() const {
+  if (dense.defined()) {
+    return DenseActivations{dense.const_data_ptr(), rows,          dense.size(1), dense.stride(0),
+                            dense.stride(1),        kind_of(dense)};
+  }
+  if (row_starts.defined()) {
+    return SparseActivations{values.const_data_ptr(), features.const_data_ptr(), row_starts.const_data_ptr(), rows,
+                             kind_of(values),         index_kind_of(features)};
+  }
+  return PairActivations{values.const_data_ptr(), features.const_data_ptr(), rows,
+                         values.size(1),          kind_of(values),           index_kind_of(features)};
+}
+
+void TappedCall::multiply(const at::Tensor& factors) {
+  if (dense.defined()) {
+    dense = dense * factors.to(dense.device());
+  } else {
+    values = (values * factors.to(values.device()).take(features.to(at::kLong))).to(at::kFloat).contiguous();
+  }
+}
+
 CallShape shape_of_call(const FeatureTap& tap, const hooks::FeatureEvent& event) {
   CallShape shape;
   const bool pairs = tap.form == hooks::CodeForm::pair;
@@ -74,23 +145,28 @@ CallShape shape_of_call(const FeatureTap& tap, const hooks::FeatureEvent& event)
 }
 
 TappedCall read_call(const FeatureTap& tap, const hooks::FeatureEvent& event, const CallShape& shape,
-                     std::int64_t group) {
+                     std::int64_t group, ScanPlace place) {
   TappedCall call;
   call.group = shape.stack ? group : -1;
   call.rows = shape.rows;
   if (!at::isFloatingType(event.values.scalar_type())) throw std::runtime_error("features are not floating-point");
   const auto axis = shape.stack ? stack_axis(tap, event.values) : kNone;
   if (tap.form == hooks::CodeForm::pair) {
-    read_pairs(tap, event, call);
+    read_pairs(tap, event, place, call);
   } else {
-    auto values = event.values.layout() == at::kStrided ? event.values : event.values.to_dense();
-    const auto feature_axis = resolved(tap.feature_axis, values);
-    if (feature_axis == kNone || values.size(feature_axis) != tap.site.features) {
+    const auto feature_axis = resolved(tap.feature_axis, event.values);
+    if (feature_axis == kNone || event.values.size(feature_axis) != tap.site.features) {
       throw std::runtime_error("features have another width than the decoder");
     }
+    if (!shape.stack && is_sparse_matrix(event.values, feature_axis)) {
+      read_sparse(event.values, feature_axis, call);
+      call.inputs = inputs_of(tap, event, call, axis);
+      return call;
+    }
+    auto values = event.values.layout() == at::kStrided ? event.values : event.values.to_dense();
     const auto after_select = axis != kNone && axis < feature_axis ? feature_axis - 1 : feature_axis;
     if (axis != kNone) values = values.select(axis, group);
-    call.features = matrix_of(values, after_select, tap.site.features);
+    call.dense = matrix_of(values, after_select, tap.site.features, place);
   }
   call.inputs = inputs_of(tap, event, call, axis);
   return call;

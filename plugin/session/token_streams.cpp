@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "plugin/session/device_scan.h"
 #include "plugin/session/float_rows.h"
 #include "plugin/session/token_mask.h"
 
@@ -91,23 +92,46 @@ hooks::TokenInputs token_inputs(const hooks::Meeting& meeting) {
   return found;
 }
 
-void record_token_stream(const TokenStreamTap& model, const hooks::StreamEvent& event,
-                         const std::set<std::int64_t>& widths, Provenance& provenance) {
-  const auto& tokens = event.tokens;
+at::Device TokenStreamCall::device() const {
+  for (const auto& output : outputs) {
+    if (!output.rows.device().is_cpu()) return output.rows.device();
+  }
+  return tokens.device();
+}
+
+TokenStreamCall TokenStreamCall::to_host_later() const {
+  auto here = *this;
+  here.tokens = saetap::to_host_later(tokens);
+  here.mask = saetap::to_host_later(mask);
+  for (auto& output : here.outputs) output.rows = saetap::to_host_later(output.rows);
+  return here;
+}
+
+std::optional<TokenStreamCall> read_token_stream(const hooks::StreamEvent& event,
+                                                 const std::set<std::int64_t>& widths) {
+  TokenStreamCall call{event.tokens, event.mask, {}, false};
+  const auto& tokens = call.tokens;
   if (!tokens.defined() || tokens.dim() != 2 || tokens.numel() == 0 || !at::isIntegralType(tokens.scalar_type(), false))
-    return;
+    return std::nullopt;
   std::vector<at::Tensor> returned;
   tensors_in(event.returned, returned);
-
-  const auto ids = token_ids(tokens);
-  const auto attended = attended_tokens(event.mask, model.mask_marks_padding, tokens.size(0), tokens.size(1));
-  const TokenMatrix matrix{ids, static_cast<std::size_t>(tokens.size(1)), attended};
-  provenance.record_tokens(model.name, matrix);
-  for (std::size_t output = 0; output < returned.size(); ++output) {
-    const auto& rows = returned[output];
+  call.several = returned.size() > 1;
+  for (std::size_t number = 0; number < returned.size(); ++number) {
+    const auto& rows = returned[number];
     if (!has_a_row_per_token(rows, tokens.size(0), tokens.size(1))) continue;
     if (!widths.empty() && widths.count(rows.size(-1)) == 0) continue;  // logits, for one
-    const auto stream = returned.size() == 1 ? model.name : model.name + " output " + std::to_string(output);
+    call.outputs.push_back({number, rows});
+  }
+  return call;
+}
+
+void record_token_stream(const TokenStreamTap& model, const TokenStreamCall& call, Provenance& provenance) {
+  const auto ids = token_ids(call.tokens);
+  const auto attended = attended_tokens(call.mask, model.mask_marks_padding, call.tokens.size(0), call.tokens.size(1));
+  const TokenMatrix matrix{ids, static_cast<std::size_t>(call.tokens.size(1)), attended};
+  provenance.record_tokens(model.name, matrix);
+  for (const auto& [number, rows] : call.outputs) {
+    const auto stream = call.several ? model.name + " output " + std::to_string(number) : model.name;
     const FloatRows given(rows);
     provenance.record(stream, matrix, given.view());
   }

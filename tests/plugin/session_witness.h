@@ -50,32 +50,57 @@ struct SeenBatch {
   std::vector<FeatureSums> sums;
 };
 
+// Sees what the session's callbacks see, on the collector's thread; asked from the test's own, it waits for that.
 class Witness : public Callback {
  public:
+  explicit Witness(Session& session) : session_(session) {}
   void on_attach(const Site& site) override {
-    attached.push_back(site.name);
+    attached_.push_back(site.name);
     bars_.assign(static_cast<std::size_t>(site.features), 0.5f);
   }
-  std::span<const float> bars(const Site&, std::uint64_t) override { return bars_; }
+  CandidateBars bars(const Site&, std::uint64_t) override { return {bars_, {}}; }
   void on_batch(const Batch& batch) override {
     SeenBatch seen{batch.step, batch.phase, batch.eligible, {batch.positions.begin(), batch.positions.end()}, {}, {}};
-    for (const auto& chunk : batch.candidates)
-      seen.candidates.insert(seen.candidates.end(), chunk.begin(), chunk.end());
+    for (const auto& range : batch.found)
+      seen.candidates.insert(seen.candidates.end(), range.candidates.begin(), range.candidates.end());
     seen.sums.assign(batch.sums.begin(), batch.sums.end());
-    batches.push_back(std::move(seen));
+    batches_.push_back(std::move(seen));
   }
-  void on_step(const StepEvent& event) override { steps.emplace_back(event.step, event.collected); }
-  void on_checkpoint(const CheckpointEvent& event) override { checkpoints.push_back(event.last); }
-  void on_finish() override { ++finished; }
+  void on_step(const StepEvent& event) override { steps_.emplace_back(event.step, event.collected); }
+  void on_checkpoint(const CheckpointEvent& event) override { checkpoints_.push_back(event.last); }
+  void on_finish() override { ++finished_; }
 
-  std::vector<std::string> attached;
-  std::vector<SeenBatch> batches;
-  std::vector<std::pair<std::uint64_t, bool>> steps;
-  std::vector<bool> checkpoints;
-  int finished = 0;
+  const std::vector<std::string>& attached() const { return settled(attached_); }
+  const std::vector<SeenBatch>& batches() const { return settled(batches_); }
+  const std::vector<std::pair<std::uint64_t, bool>>& steps() const { return settled(steps_); }
+  const std::vector<bool>& checkpoints() const { return settled(checkpoints_); }
+  int finished() const { return settled(finished_); }
+  void clear() {
+    session_.settle();
+    batches_.clear();
+    steps_.clear();
+  }
 
  private:
+  template <typename Seen>
+  const Seen& settled(const Seen& seen) const {
+    session_.settle();
+    return seen;
+  }
+
+  Session& session_;
   std::vector<float> bars_;
+  std::vector<std::string> attached_;
+  std::vector<SeenBatch> batches_;
+  std::vector<std::pair<std::uint64_t, bool>> steps_;
+  std::vector<bool> checkpoints_;
+  int finished_ = 0;
 };
+
+inline std::shared_ptr<Witness> add_witness(Session& session) {
+  auto witness = std::make_shared<Witness>(session);
+  session.add_callback("witness", witness);
+  return witness;
+}
 
 }  // namespace saetap::testing

@@ -10,15 +10,16 @@ namespace {
 
 // A session with a witness, ended with its scope.
 struct Recording {
-  Recording() : session(new Session(config_for(folder), "test")) {  // never destroyed, as in a process
-    session->add_callback("witness", witness);
+  Recording()
+      : session(new Session(config_for(folder), "test")),
+        witness(add_witness(*session)) {  // never destroyed, as in a process
     session->start();
   }
   ~Recording() { session->finish(); }
 
   Folder folder;
   Session* session;
-  std::shared_ptr<Witness> witness = std::make_shared<Witness>();
+  std::shared_ptr<Witness> witness;
 };
 
 void check_sums(const SeenBatch& batch, const at::Tensor& features) {
@@ -66,7 +67,7 @@ TEST_CASE("a trainer that takes the module by value and saves the best: clean ch
     auto sae = sae_module("ReluSAE", kReluSource, kWidth, kFeatures);
     checkpoint = best_of_training(sae, x, 6);
   }
-  CHECK(recording.witness->batches.size() == 6);
+  CHECK(recording.witness->batches().size() == 6);
   CHECK(checkpoint.size() == plain.size());
   auto copy = loaded(checkpoint);
   auto plain_copy = loaded(plain);
@@ -78,9 +79,9 @@ TEST_CASE("a trainer that takes the module by value and saves the best: clean ch
   const auto features = run(copy, x, 1);
   REQUIRE(recording.session->sites().size() == 1);
   CHECK(recording.session->sites()[0].second.steps == 7);
-  REQUIRE(recording.witness->batches.size() == 7);
-  CHECK(recording.witness->batches[6].step == 6);
-  check_sums(recording.witness->batches[6], features);
+  REQUIRE(recording.witness->batches().size() == 7);
+  CHECK(recording.witness->batches()[6].step == 6);
+  check_sums(recording.witness->batches()[6], features);
 }
 
 TEST_CASE("encode and decode called as methods of their own: the features are what encode returns, seen once") {
@@ -90,11 +91,11 @@ TEST_CASE("encode and decode called as methods of their own: the features are wh
     const auto features = sae.run_method("encode", at::randn({12, kWidth})).toTensor();
     const auto loss = sae.run_method("decode", features).toTensor().pow(2).mean();
     loss.backward();
-    REQUIRE(recording.witness->batches.size() == step + 1);
-    CHECK(recording.witness->batches[step].step == step);
-    check_sums(recording.witness->batches[step], features);
+    REQUIRE(recording.witness->batches().size() == step + 1);
+    CHECK(recording.witness->batches()[step].step == step);
+    check_sums(recording.witness->batches()[step], features);
   }
-  CHECK(recording.witness->attached == std::vector<std::string>{"SplitSAE.encode.48"});
+  CHECK(recording.witness->attached() == std::vector<std::string>{"SplitSAE.encode.48"});
 }
 
 TEST_CASE("losses that are script modules are not hooked, whatever they compute") {
@@ -122,8 +123,8 @@ def forward(self, logits, targets):
     loss.backward();
     CHECK(loss.item<double>() == loss.item<double>());
   }
-  CHECK(recording.witness->attached == std::vector<std::string>{"ReluSAE.forward.48"});
-  CHECK(recording.witness->batches.size() == 4);
+  CHECK(recording.witness->attached() == std::vector<std::string>{"ReluSAE.forward.48"});
+  CHECK(recording.witness->batches().size() == 4);
   CHECK(sae.attr("W_dec").toTensor().grad().defined());
 }
 
@@ -144,7 +145,7 @@ TEST_CASE("a module switched between train() and eval() for every call: phases a
   }
   std::vector<Phase> phases;
   std::vector<std::uint64_t> steps;
-  for (const auto& batch : recording.witness->batches) {
+  for (const auto& batch : recording.witness->batches()) {
     phases.push_back(batch.phase);
     steps.push_back(batch.step);
   }
@@ -192,7 +193,7 @@ def forward(self, x):
 )");
   for (std::size_t step = 0; step < 2; ++step) {
     const auto returned = model.forward({at::randn({2, 5, kWidth})}).toTuple()->elements().vec();
-    const auto& batches = recording.witness->batches;
+    const auto& batches = recording.witness->batches();
     REQUIRE(batches.size() == 3 * (step + 1));
     for (std::size_t layer = 0; layer < 3; ++layer) {
       check_sums(batches[3 * step + layer], returned[4 + layer].toTensor());
@@ -200,6 +201,6 @@ def forward(self, x):
       CHECK(batches[3 * step + layer].eligible == 10);
     }
   }
-  CHECK(recording.witness->attached ==
+  CHECK(recording.witness->attached() ==
         std::vector<std::string>{"Model.first.forward.48", "Model.second.forward.48", "Model.third.forward.48"});
 }

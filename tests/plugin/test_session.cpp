@@ -47,8 +47,7 @@ TokenPosition expected_position(const Corpus& corpus, int64_t row) {
 TEST_CASE("rows of a shuffled buffer are brought back to their tokens, every one right") {
   const Folder folder;
   auto* session = new Session(config_for(folder), "test");  // never destroyed, as in a process
-  const auto witness = std::make_shared<Witness>();
-  session->add_callback("witness", witness);
+  const auto witness = add_witness(*session);
   session->start();
   auto model = prefix_model(kVocabulary, kWidth);
   auto sae = sae_module("ReluSAE", kReluSource, kWidth, kFeatures);
@@ -59,8 +58,8 @@ TEST_CASE("rows of a shuffled buffer are brought back to their tokens, every one
   const auto order = at::randperm(all.size(0), at::kLong);
   run(sae, all.index_select(0, order), 0);
 
-  REQUIRE(witness->batches.size() == 1);
-  const auto& positions = witness->batches[0].positions;
+  REQUIRE(witness->batches().size() == 1);
+  const auto& positions = witness->batches()[0].positions;
   REQUIRE(positions.size() == static_cast<std::size_t>(all.size(0)));
   // Rows with equal bits (two sequences that begin alike) may be handed out in either order: compare as multisets per
   // row.
@@ -89,7 +88,7 @@ TEST_CASE("rows of a shuffled buffer are brought back to their tokens, every one
   // Rows that no model returned stay unresolved, and say so.
   run(sae, at::randn({10, kWidth}), 0);
   CHECK(session->sites().at(0).second.rows_resolved == static_cast<std::uint64_t>(all.size(0)));
-  CHECK_FALSE(has_tokens(witness->batches[1].positions[0].sequence));
+  CHECK_FALSE(has_tokens(witness->batches()[1].positions[0].sequence));
   session->finish();
 }
 
@@ -100,8 +99,7 @@ TEST_CASE("ignored tokens never count") {
   config.tokens.document_boundary_ids = std::vector<std::int32_t>{};
   config.tokens.ignore_first_positions = 2;
   auto* session = new Session(config, "test");
-  const auto witness = std::make_shared<Witness>();
-  session->add_callback("witness", witness);
+  const auto witness = add_witness(*session);
   session->start();
   auto model = prefix_model(kVocabulary, kWidth);
   auto sae = sae_module("ReluSAE", kReluSource, kWidth, kFeatures);
@@ -111,7 +109,7 @@ TEST_CASE("ignored tokens never count") {
   run(sae, rows, 0);
   session->finish();
 
-  const auto& batch = witness->batches.at(0);
+  const auto& batch = witness->batches().at(0);
   // Left: 3 at position 2, 4 at 4 and 5 at 5 of the stripped sequence 1 2 3 7 4 5.
   CHECK(batch.eligible == 3);
   const std::vector<std::int32_t> stripped{1, 2, 3, 7, 4, 5};
@@ -127,8 +125,7 @@ TEST_CASE("collection frequency") {
   auto config = config_for(folder);
   config.sample_collection_freq = 3;
   auto* session = new Session(config, "test");
-  const auto witness = std::make_shared<Witness>();
-  session->add_callback("witness", witness);
+  const auto witness = add_witness(*session);
   session->start();
   auto model = prefix_model(kVocabulary, kWidth);
   auto sae = sae_module("ReluSAE", kReluSource, kWidth, kFeatures);
@@ -141,26 +138,25 @@ TEST_CASE("collection frequency") {
   session->finish();
 
   std::vector<std::uint64_t> collected;
-  for (const auto& batch : witness->batches) collected.push_back(batch.step);
+  for (const auto& batch : witness->batches()) collected.push_back(batch.step);
   CHECK(collected == std::vector<std::uint64_t>{0, 3, 6, 9});
-  CHECK(witness->steps.size() == 10);
+  CHECK(witness->steps().size() == 10);
   const auto counts = session->sites().at(0).second;
   CHECK(counts.steps == 10);
   CHECK(counts.steps_collected == 4);
   CHECK(counts.rows_seen == 10 * 32);
   CHECK(counts.rows_collected == 4 * 32);
   CHECK(counts.rows_resolved == 4 * 32);
-  const auto& last = witness->batches.back();
+  const auto& last = witness->batches().back();
   CHECK(last.positions[5] == expected_position(corpora[7], 5));
 }
 
 TEST_CASE("a second callback gets every event, with its own bars; one that fails is switched off alone") {
   const Folder folder;
   auto* session = new Session(config_for(folder), "test");
-  const auto witness = std::make_shared<Witness>();
   const auto failing = std::make_shared<Failing>();
   session->add_callback("failing", failing);
-  session->add_callback("witness", witness);
+  const auto witness = add_witness(*session);
   session->start();
   auto sae = sae_module("TopKSAE", kTopKSource, kWidth, kFeatures);
   std::vector<at::Tensor> features;
@@ -173,17 +169,17 @@ TEST_CASE("a second callback gets every event, with its own bars; one that fails
   session->finish();
 
   CHECK(failing->calls == 1);
-  CHECK(witness->attached == std::vector<std::string>{"TopKSAE.forward.48"});
-  REQUIRE(witness->batches.size() == 4);
-  CHECK(witness->batches[2].phase == Phase::train);
-  CHECK(witness->batches[3].phase == Phase::eval);
-  CHECK(witness->batches[3].step == 2);  // a call without gradients belongs to the latest step
-  CHECK(witness->steps.size() == 3);
-  CHECK(witness->checkpoints == std::vector<bool>{false, true});
-  CHECK(witness->finished == 1);
+  CHECK(witness->attached() == std::vector<std::string>{"TopKSAE.forward.48"});
+  REQUIRE(witness->batches().size() == 4);
+  CHECK(witness->batches()[2].phase == Phase::train);
+  CHECK(witness->batches()[3].phase == Phase::eval);
+  CHECK(witness->batches()[3].step == 2);  // a call without gradients belongs to the latest step
+  CHECK(witness->steps().size() == 3);
+  CHECK(witness->checkpoints() == std::vector<bool>{false, true});
+  CHECK(witness->finished() == 1);
   for (std::size_t i = 0; i < 4; ++i) {
     // Sums and candidates against LibTorch's own arithmetic.
-    const auto& batch = witness->batches[i];
+    const auto& batch = witness->batches()[i];
     const auto active = features[i].gt(0).sum(0);
     const auto sums = features[i].to(at::kDouble).sum(0);
     for (int64_t f = 0; f < kFeatures; ++f) {

@@ -10,7 +10,7 @@ namespace {
 
 // Sites that a session with this config records of a module, and the features it was shown.
 struct Recorded {
-  std::shared_ptr<Witness> witness = std::make_shared<Witness>();
+  std::shared_ptr<Witness> witness;
   SessionFacts facts;
 };
 
@@ -18,7 +18,7 @@ Recorded record(Config config, torch::jit::Module module, const std::vector<at::
                 const std::string& method = "forward") {
   Recorded recorded;
   auto* session = new Session(std::move(config), "test");  // never destroyed, as in a process
-  session->add_callback("witness", recorded.witness);
+  recorded.witness = add_witness(*session);
   session->start();
   for (const auto& x : inputs) module.run_method(method, x);
   recorded.facts = session->facts();
@@ -44,7 +44,7 @@ TEST_CASE("a module that is not certain is named and not recorded, until the con
   const Folder folder;
   const auto x = at::randn({20, kWidth});
   const auto unsettled = record(config_for(folder), feed_forward(), {x});
-  CHECK(unsettled.witness->attached.empty());
+  CHECK(unsettled.witness->attached().empty());
   REQUIRE(unsettled.facts.uncertain.size() == 1);
   CHECK(unsettled.facts.uncertain[0].find("FeedForward › forward") != std::string::npos);
 
@@ -54,9 +54,9 @@ TEST_CASE("a module that is not certain is named and not recorded, until the con
     auto config = config_for(folder);
     config.hooks = {rule};
     const auto settled = record(config, module, {x});
-    CHECK(settled.witness->attached == std::vector<std::string>{"FeedForward.forward.48"});
-    REQUIRE(settled.witness->batches.size() == 1);
-    check_sums(settled.witness->batches[0], features);
+    CHECK(settled.witness->attached() == std::vector<std::string>{"FeedForward.forward.48"});
+    REQUIRE(settled.witness->batches().size() == 1);
+    check_sums(settled.witness->batches()[0], features);
   }
 }
 
@@ -67,7 +67,7 @@ TEST_CASE("a rule for another module or method, or for a value that is not there
            {"Other", "forward", "W_dec"}, {"FeedForward", "encode", "W_dec"}, {"FeedForward", "forward", "W_out"}}) {
     auto config = config_for(folder);
     config.hooks = {rule};
-    CHECK(record(config, feed_forward(), {x}).witness->attached.empty());
+    CHECK(record(config, feed_forward(), {x}).witness->attached().empty());
   }
 }
 
@@ -77,11 +77,11 @@ TEST_CASE("the value \"none\" leaves a certain module alone, and others not") {
   auto config = config_for(folder);
   config.hooks = {{"ReluSAE", "", kHookNothing}};
   const auto left_alone = record(config, sae_module("ReluSAE", kReluSource, kWidth, kFeatures), {x});
-  CHECK(left_alone.witness->attached.empty());
-  CHECK(left_alone.witness->batches.empty());
+  CHECK(left_alone.witness->attached().empty());
+  CHECK(left_alone.witness->batches().empty());
   CHECK(left_alone.facts.uncertain.empty());
   const auto other = record(config, sae_module("TopKSAE", kTopKSource, kWidth, kFeatures), {x});
-  CHECK(other.witness->attached == std::vector<std::string>{"TopKSAE.forward.48"});
+  CHECK(other.witness->attached() == std::vector<std::string>{"TopKSAE.forward.48"});
 }
 
 TEST_CASE("a rule chooses one of several certain sites") {
@@ -99,9 +99,9 @@ def forward(self, x):
 )");
   const auto x = at::randn({20, kWidth});
   const auto recorded = record(config, pair, {x});
-  CHECK(recorded.witness->attached == std::vector<std::string>{"Pair.second.forward.48"});
-  REQUIRE(recorded.witness->batches.size() == 1);
-  check_sums(recorded.witness->batches[0], run(pair, x, 1).detach());
+  CHECK(recorded.witness->attached() == std::vector<std::string>{"Pair.second.forward.48"});
+  REQUIRE(recorded.witness->batches().size() == 1);
+  check_sums(recorded.witness->batches()[0], run(pair, x, 1).detach());
 }
 
 TEST_CASE(
@@ -114,17 +114,17 @@ TEST_CASE(
     const bool tied = std::string(source) == kTiedSource;
     auto decoder = tied ? sae.attr("W_enc").toTensor().detach().t() : sae.attr("W_dec").toTensor().detach();
     auto* session = new Session(config, "test");
-    const auto witness = std::make_shared<Witness>();
-    session->add_callback("witness", witness);
+    const auto witness = add_witness(*session);
     session->start();
     for (std::size_t step = 0; step < 3; ++step) {
       decoder.mul_(1.7);  // in place, as a trainer does
       const auto features = run(sae, at::randn({20, kWidth}), 1).detach();
-      REQUIRE(witness->batches.size() == step + 1);
+      REQUIRE(witness->batches().size() == step + 1);
       const auto scaled = features * decoder.norm(2, 1);
-      check_sums(witness->batches[step], scaled);
+      check_sums(witness->batches()[step], scaled);
       std::size_t at_least = 0;
-      for (const auto& candidate : witness->batches[step].candidates) at_least += candidate.activation >= 0.5f ? 1 : 0;
+      for (const auto& candidate : witness->batches()[step].candidates)
+        at_least += candidate.activation >= 0.5f ? 1 : 0;
       CHECK(at_least == static_cast<std::size_t>(scaled.ge(0.5).sum().item<int64_t>()));
     }
     session->finish();
@@ -138,8 +138,8 @@ TEST_CASE("without the key activations are what enters the decoder") {
   const auto x = at::randn({20, kWidth});
   const auto features = run(sae, x, 1).detach();
   const auto recorded = record(config_for(folder), sae, {x});
-  REQUIRE(recorded.witness->batches.size() == 1);
-  check_sums(recorded.witness->batches[0], features);
+  REQUIRE(recorded.witness->batches().size() == 1);
+  check_sums(recorded.witness->batches()[0], features);
 }
 
 TEST_CASE("a stack of top-k codes is a site for each layer, each with its own rows and sums") {
@@ -158,15 +158,15 @@ def forward(self, x):
 )");
   const auto x = at::randn({kLayers, 7, kWidth});
   const auto recorded = record(config_for(folder), stack, {x});
-  REQUIRE(recorded.witness->attached.size() == kLayers);
-  REQUIRE(recorded.witness->batches.size() == kLayers);
+  REQUIRE(recorded.witness->attached().size() == kLayers);
+  REQUIRE(recorded.witness->batches().size() == kLayers);
   const auto pre = at::relu(at::einsum("lnd,ldf->lnf", {x, stack.attr("W_enc").toTensor()}));
   const auto top = pre.topk(5, -1);
   const auto features = at::zeros_like(pre).scatter(-1, std::get<1>(top), std::get<0>(top));
   for (int64_t layer = 0; layer < kLayers; ++layer) {
-    const auto& batch = recorded.witness->batches[static_cast<std::size_t>(layer)];
+    const auto& batch = recorded.witness->batches()[static_cast<std::size_t>(layer)];
     CHECK(batch.eligible == 7);
-    CHECK(recorded.witness->attached[static_cast<std::size_t>(layer)] ==
+    CHECK(recorded.witness->attached()[static_cast<std::size_t>(layer)] ==
           "StackedTopK.forward.48[" + std::to_string(layer) + "]");
     check_sums(batch, features[layer]);
   }

@@ -63,7 +63,7 @@ TEST_CASE("a decoder that is no matrix any more, or another callback's lower bar
   auto config = config_for(folder);
   config.sample_activation_threshold = 1.0;
   auto* session = new Session(config, "test");
-  session->add_callback("witness", std::make_shared<Witness>());  // asks for 0.5 upwards
+  add_witness(*session);  // asks for 0.5 upwards
   session->start();
   auto sae = sae_module("ReluSAE", kReluSource, kWidth, kFeatures);
   const auto features = run(sae, at::randn({200, kWidth}), 1).detach();

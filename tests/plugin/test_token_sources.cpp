@@ -14,17 +14,16 @@ constexpr int64_t kMany = 256;  // features
 
 class Recording {
  public:
-  explicit Recording(const Config& config) : session(new Session(config, "test")), witness(new Witness) {
-    session->add_callback("witness", std::shared_ptr<Callback>(witness));
+  explicit Recording(const Config& config) : session(new Session(config, "test")), witness(add_witness(*session)) {
     session->start();
   }
   ~Recording() { session->finish(); }
 
-  [[nodiscard]] const SeenBatch& latest() const { return witness->batches.back(); }
+  [[nodiscard]] const SeenBatch& latest() const { return witness->batches().back(); }
   [[nodiscard]] SiteCounts counts(std::size_t site = 0) const { return session->sites().at(site).second; }
 
   Session* session;  // never destroyed, as in a process
-  Witness* witness;  // the session's
+  std::shared_ptr<Witness> witness;
 };
 
 // A model with a mask; rows that are masked are 0.

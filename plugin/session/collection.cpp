@@ -1,0 +1,138 @@
+#include "plugin/session/collection.h"
+
+#include <filesystem>
+#include <utility>
+
+#include "plugin/log.h"
+#include "plugin/session/run_identity.h"
+#include "plugin/store/samples_json.h"
+#include "plugin/store/store_reader.h"
+
+namespace saetap {
+
+namespace {
+
+// What may wait for the collector: dozens of batches once the tables are full, a few while they fill.
+constexpr std::size_t kMostWaiting = std::size_t{128} << 20;
+
+CollectorOptions collector_options(const Config& config) {
+  return {static_cast<std::uint32_t>(config.max_samples_per_feature),
+          static_cast<std::uint32_t>(config.sample_context_size),
+          static_cast<float>(config.sample_activation_threshold), config.sample_window_steps};
+}
+
+void warn(const std::string& what) {
+  log(LogLevel::warning, what);
+}
+
+}  // namespace
+
+Collection::Collection(const Config& config, const std::string& program, std::shared_ptr<const Tokenizer> tokenizer)
+    : config_(config),
+      tokenizer_(std::move(tokenizer)),
+      writer_((std::filesystem::path(config.output_dir) / "samples.saetap").string(), run_header(config, program)),
+      callbacks_(warn),
+      thread_(kMostWaiting, [](const std::string& what) { log(LogLevel::error, "collector: " + what); }) {
+  collector_ = std::make_shared<SampleCollector>(
+      collector_options(config_),
+      [this](const SampleCollector& collector, const CheckpointEvent& event) { return save_files(collector, event); });
+  callbacks_.add("top_samples", collector_);
+}
+
+void Collection::add_callback(std::string name, std::shared_ptr<Callback> callback) {
+  callbacks_.add(std::move(name), std::move(callback));
+}
+
+std::shared_ptr<BarBoard> Collection::attach(const Site& site) {
+  auto board = std::make_shared<BarBoard>();
+  thread_.post(0, [this, &site, board] {
+    callbacks_.attach(site);
+    publish(site, 0, *board);
+  });
+  thread_.drain();
+  return board;
+}
+
+void Collection::publish(const Site& site, std::uint64_t step, BarBoard& board) {
+  board.publish(callbacks_.bars(site, step), callbacks_.context_size());
+}
+
+void Collection::batch(std::unique_ptr<CollectedBatch> batch, std::shared_ptr<BarBoard> board) {
+  const auto bytes = batch->bytes();
+  // A std::function has to be copyable.
+  auto shared = std::make_shared<std::unique_ptr<CollectedBatch>>(std::move(batch));
+  thread_.post(bytes, [this, shared, board = std::move(board)] {
+    auto& handled = *shared;
+    callbacks_.batch(handled->view());
+    publish(*handled->site, handled->step, *board);
+    pool_.give_back(std::move(handled));
+    const bool waits = collector_->wants_save();
+    if (waits && !waits_for_save_) window_closed_ = true;
+    waits_for_save_ = waits;
+  });
+}
+
+void Collection::step(const StepEvent& event) {
+  thread_.post(0, [this, &site = event.site, step = event.step, collected = event.collected] {
+    callbacks_.step({site, step, collected});
+  });
+}
+
+void Collection::checkpoint(SessionSnapshot snapshot, bool last) {
+  ++saves_posted_;
+  auto known = std::make_shared<const SessionSnapshot>(std::move(snapshot));
+  thread_.post(0, [this, known, last] {
+    const auto of = []<typename Value>(const std::map<int, Value>& values, const Site& site) {
+      const auto found = values.find(site.id);
+      return found == values.end() ? Value{} : found->second;
+    };
+    CheckpointEvent event;
+    event.last = last;
+    event.counts = [known, of](const Site& site) { return of(known->counts, site); };
+    event.decoder_directions = [known, of](const Site& site) { return of(known->decoder_directions, site); };
+    event.tracing = [known, of](const Site& site) { return of(known->tracing, site); };
+    event.token_text = [this, known](std::int32_t id) {
+      auto text = callbacks_.token_text(id);
+      return text || !known->token_text ? text : known->token_text(id);
+    };
+    saved_ = false;
+    callbacks_.checkpoint(event);
+    ++saves_done_;
+  });
+}
+
+bool Collection::save_files(const SampleCollector& collector, const CheckpointEvent& event) {
+  try {
+    std::filesystem::create_directories(config_.output_dir);
+    writer_.save(collector, event);
+  } catch (const std::exception& error) {
+    log(event.last ? LogLevel::error : LogLevel::warning,
+        "not saved     " + std::string(error.what()) +
+            (event.last ? "; what came after the latest checkpoint is lost"
+                        : "; kept in memory, tried again at the next checkpoint"));
+    return false;
+  }
+  if (!saved_before_ && !writer_.moved_aside().empty()) {
+    log(LogLevel::info, "an earlier run's store is now " + writer_.moved_aside());
+  }
+  saved_ = saved_before_ = true;
+  const auto json_path = samples_json_path(writer_.path());
+  try {
+    const StoreReader store(writer_.path());
+    auto options = samples_json_options(config_);
+    const auto texts = store.token_texts();
+    const auto tokenizer = texts.empty() ? tokenizer_ : tokenizer_of_texts(texts);
+    if (tokenizer) options.decode = [&](std::span<const std::int32_t> tokens) { return tokenizer->decode(tokens); };
+    write_samples_json(store, json_path, options);
+  } catch (const std::exception& error) {
+    log(LogLevel::warning, "not written   " + json_path + ": " + error.what() + "; the store is whole");
+  }
+  return true;
+}
+
+void Collection::finish() {
+  thread_.post(0, [this] { callbacks_.finish(); });
+  thread_.drain();
+}
+
+}  // namespace saetap

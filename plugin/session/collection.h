@@ -1,0 +1,81 @@
+// Everything behind the queue: the callbacks, the sample collector and its store, on a thread of their own.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "integrations/tokenizers/tokenizer.h"
+#include "plugin/collect/bar_board.h"
+#include "plugin/collect/callback_set.h"
+#include "plugin/collect/collected_batch.h"
+#include "plugin/collect/collector_thread.h"
+#include "plugin/collect/sample_collector.h"
+#include "plugin/config.h"
+#include "plugin/store/store_writer.h"
+
+namespace saetap {
+
+// What the session knows at the moment of a checkpoint, by Site::id.
+struct SessionSnapshot {
+  std::map<int, SiteCounts> counts;
+  std::map<int, TraceReport> tracing;
+  std::map<int, HalfMatrix> decoder_directions;
+  TokenText token_text;  // the program's own; empty: none
+};
+
+// Called by the session, which holds its lock; whatever is behind the queue runs on the collector's thread alone.
+class Collection {
+ public:
+  Collection(const Config& config, const std::string& program, std::shared_ptr<const Tokenizer> tokenizer);
+
+  // A callback beside the sample collector; before the first site.
+  void add_callback(std::string name, std::shared_ptr<Callback> callback);
+  // Tells the callbacks of a site and waits for what they want of it. `site` must stay where it is.
+  [[nodiscard]] std::shared_ptr<BarBoard> attach(const Site& site);
+  // An empty batch to fill.
+  [[nodiscard]] std::unique_ptr<CollectedBatch> new_batch() { return pool_.take(); }
+  // Waits where the queue is full.
+  void batch(std::unique_ptr<CollectedBatch> batch, std::shared_ptr<BarBoard> board);
+  void step(const StepEvent& event);
+
+  // Saves what was posted before. Returns at once; saving() tells when it is done.
+  void checkpoint(SessionSnapshot snapshot, bool last);
+  [[nodiscard]] bool saving() const { return saves_posted_.load() != saves_done_.load(); }
+  // Whether a window has closed since this was last asked, so that a checkpoint would free memory.
+  [[nodiscard]] bool window_closed() { return window_closed_.exchange(false); }
+  // Waits until all that was posted is done. False from a callback.
+  bool drain() { return thread_.drain(); }
+  // The last event of the callbacks.
+  void finish();
+
+  // Whether this is called from a callback.
+  [[nodiscard]] bool is_current() const { return thread_.is_current(); }
+  [[nodiscard]] QueueWaits waits() const { return thread_.waits(); }
+  // Whether the latest save succeeded, the store's path, and the collector: after drain() only.
+  [[nodiscard]] bool saved() const { return saved_; }
+  [[nodiscard]] const std::string& store_path() const { return writer_.path(); }
+  [[nodiscard]] const SampleCollector& collector() const { return *collector_; }
+
+ private:
+  void publish(const Site& site, std::uint64_t step, BarBoard& board);
+  bool save_files(const SampleCollector& collector, const CheckpointEvent& event);
+
+  const Config config_;
+  const std::shared_ptr<const Tokenizer> tokenizer_;  // null: none
+  StoreWriter writer_;
+  CallbackSet callbacks_;
+  std::shared_ptr<SampleCollector> collector_;
+  bool saved_ = false;         // by the latest save
+  bool saved_before_ = false;  // at least once
+  bool waits_for_save_ = false;
+
+  std::atomic<std::uint64_t> saves_posted_ = 0;
+  std::atomic<std::uint64_t> saves_done_ = 0;
+  std::atomic<bool> window_closed_ = false;
+  BatchPool pool_;
+  CollectorThread thread_;  // last: its tasks use all of the above
+};
+
+}  // namespace saetap

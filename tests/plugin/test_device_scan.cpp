@@ -1,0 +1,185 @@
+// The scan on an accelerator, with the host in its place: the same operations, held against the scan on the host.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <tuple>
+
+#include "plugin/session/device_scan.h"
+#include "tests/plugin/session_witness.h"
+
+using namespace saetap;
+using namespace saetap::testing;
+
+namespace {
+
+struct Wanted {
+  std::vector<std::uint8_t> eligible;
+  std::vector<std::uint32_t> row_hashes;
+  BarBoard::Bars bars;
+};
+
+Wanted random_wanted(std::int64_t rows, std::int64_t features) {
+  Wanted wanted;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    wanted.eligible.push_back(std::rand() % 5 != 0);
+    wanted.row_hashes.push_back(static_cast<std::uint32_t>(std::rand()) * 2u);
+  }
+  for (std::int64_t f = 0; f < features; ++f) {
+    wanted.bars.activation.push_back(static_cast<float>(std::rand() % 400) / 100);
+    wanted.bars.hash.push_back(static_cast<std::uint32_t>(std::rand()) / 4);
+  }
+  return wanted;
+}
+
+// Sparse, signed, with what no activation should be.
+at::Tensor random_code(std::int64_t rows, std::int64_t features, double active) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  auto code = at::randn({rows, features}) * at::rand({rows, features}).lt(active);
+  code.view(-1)[0] = kInfinity;
+  code.view(-1)[code.numel() / 2] = std::nan("");
+  code.view(-1)[code.numel() - 1] = -kInfinity;
+  return code;
+}
+
+using Found = std::vector<std::tuple<std::uint32_t, std::uint32_t, float>>;
+
+Found candidates_of(const CollectedBatch& batch) {
+  Found found;
+  for (const auto& range : batch.found) {
+    for (const auto& one : range.candidates) found.emplace_back(one.row, one.feature, one.activation);
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> bins_of(const CollectedBatch& batch) {
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> bins;
+  for (const auto& range : batch.found) {
+    for (const auto& one : range.histogram) bins[{one.feature, one.bin}] += one.count;
+  }
+  return bins;
+}
+
+CollectedBatch on_host(const Activations& activations, std::int64_t features, const Wanted& wanted) {
+  CollectedBatch batch;
+  batch.sums.resize(static_cast<std::size_t>(features));
+  batch.found.resize(1);
+  scan_features(
+      activations, {0, features},
+      {wanted.eligible.data(), wanted.bars.activation.data(), wanted.bars.hash.data(), wanted.row_hashes.data()},
+      batch.sums.data(), batch.found[0]);
+  return batch;
+}
+
+CollectedBatch on_device(const DeviceEntries& entries, std::int64_t features, const Wanted& wanted) {
+  CollectedBatch batch;
+  const auto request = to_device(at::kCPU, wanted.eligible, wanted.row_hashes, wanted.bars);
+  const auto findings = scan_entries(entries, features, request, entries.room()).to_host_later();
+  REQUIRE(read_findings(findings, features, batch));
+  return batch;
+}
+
+void check_same(const CollectedBatch& device, const CollectedBatch& host) {
+  for (std::size_t f = 0; f < host.sums.size(); ++f) {
+    CHECK(device.sums[f].sum == doctest::Approx(host.sums[f].sum));
+    CHECK(device.sums[f].sum_of_squares == doctest::Approx(host.sums[f].sum_of_squares));
+    CHECK(device.sums[f].max == host.sums[f].max);
+    CHECK(device.sums[f].active == host.sums[f].active);
+    CHECK(device.sums[f].nonfinite == host.sums[f].nonfinite);
+    CHECK(device.sums[f].negative == host.sums[f].negative);
+  }
+  const bool same_candidates = candidates_of(device) == candidates_of(host);
+  const bool same_bins = bins_of(device) == bins_of(host);
+  CHECK(same_candidates);
+  CHECK(same_bins);
+}
+
+}  // namespace
+
+TEST_CASE("a batch scanned as on an accelerator gives what the scan on the host gives") {
+  std::srand(11);
+  at::manual_seed(11);
+  for (const auto type : {at::kFloat, at::kDouble, at::kHalf, at::kBFloat16}) {
+    for (const double active : {0.01, 0.2, 1.0}) {
+      const std::int64_t rows = 1 + std::rand() % 60, features = 1 + std::rand() % 300;
+      const auto code = random_code(rows, features, active).to(type);
+      const auto wanted = random_wanted(rows, features);
+      TappedCall call;
+      call.rows = rows;
+      call.dense = code;
+      const auto entries = gather_active(code, rows * features);
+      CHECK(entries.count.item<std::int64_t>() == code.ne(0).sum().item<std::int64_t>());
+      check_same(on_device(entries, features, wanted), on_host(call.activations(), features, wanted));
+    }
+  }
+}
+
+TEST_CASE("pairs scanned as on an accelerator give what they give on the host") {
+  std::srand(12);
+  at::manual_seed(12);
+  for (int turn = 0; turn < 20; ++turn) {
+    const std::int64_t rows = 1 + std::rand() % 40, features = 2 + std::rand() % 200;
+    const auto top = at::topk(random_code(rows, features, 0.5).nan_to_num(0, 3, -3), std::min<std::int64_t>(features, 7));
+    const auto wanted = random_wanted(rows, features);
+    TappedCall call;
+    call.rows = rows;
+    call.values = std::get<0>(top).contiguous();
+    call.features = std::get<1>(top).contiguous();
+    const auto entries = gather_pairs(call.values, call.features);
+    check_same(on_device(entries, features, wanted), on_host(call.activations(), features, wanted));
+  }
+}
+
+TEST_CASE("too little room on an accelerator is told, for active values and for candidates") {
+  const auto code = at::ones({10, 20});
+  const auto entries = gather_active(code, 150);
+  CHECK(entries.room() == 150);
+  CHECK(entries.count.item<std::int64_t>() == 200);
+  Wanted wanted = random_wanted(10, 20);
+  std::fill(wanted.eligible.begin(), wanted.eligible.end(), std::uint8_t{1});
+  std::fill(wanted.bars.activation.begin(), wanted.bars.activation.end(), 0.5f);
+  const auto request = to_device(at::kCPU, wanted.eligible, wanted.row_hashes, wanted.bars);
+  CollectedBatch batch;
+  CHECK_FALSE(read_findings(scan_entries(gather_active(code, 200), 20, request, 199).to_host(), 20, batch));
+  CHECK(read_findings(scan_entries(gather_active(code, 200), 20, request, 200).to_host(), 20, batch));
+  CHECK(batch.found[0].candidates.size() == 200);
+}
+
+// The same model, SAE and batches through two sessions, one of which takes the host for an accelerator that is late.
+TEST_CASE("calls that are handled when the device got so far keep what calls handled at once keep") {
+  std::vector<std::vector<SeenBatch>> seen;
+  for (const int asked : {-1, 0, 3}) {
+    at::manual_seed(13);
+    const Folder folder;
+    auto* session = new Session(config_for(folder), "test");  // never destroyed, as in a process
+    const auto witness = add_witness(*session);
+    if (asked >= 0) session->take_host_for_device(asked);
+    session->start();
+    auto model = prefix_model(kVocabulary, kWidth);
+    auto sae = sae_module("TopKSAE", kTopKSource, kWidth, kFeatures);
+    for (int step = 0; step < 12; ++step) {
+      const auto tokens = at::randint(1, kVocabulary, {6, 10}, at::kLong);
+      const auto rows = model.forward({tokens}).toTuple()->elements()[0].toTensor().reshape({-1, kWidth}).detach();
+      run(sae, rows.index_select(0, at::randperm(rows.size(0), at::kLong)), 0);
+    }
+    session->settle();
+    CHECK(session->sites().at(0).second.rows_resolved == 12 * 60);
+    seen.push_back(witness->batches());
+    session->finish();
+  }
+  for (std::size_t other = 1; other < seen.size(); ++other) {
+    REQUIRE(seen[other].size() == seen[0].size());
+    for (std::size_t i = 0; i < seen[0].size(); ++i) {
+      CHECK(seen[other][i].step == seen[0][i].step);
+      CHECK(seen[other][i].eligible == seen[0][i].eligible);
+      const bool same_places = seen[other][i].positions == seen[0][i].positions;
+      CHECK(same_places);
+      for (std::size_t f = 0; f < seen[0][i].sums.size(); ++f) {
+        CHECK(seen[other][i].sums[f].active == seen[0][i].sums[f].active);
+        CHECK(seen[other][i].sums[f].sum == doctest::Approx(seen[0][i].sums[f].sum));
+      }
+    }
+  }
+}
