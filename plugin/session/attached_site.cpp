@@ -64,6 +64,19 @@ double median_cosine(const HalfMatrix& a, const HalfMatrix& b, std::size_t featu
 
 }  // namespace
 
+void scan_on_all_cores(const Activations& activations, std::int64_t features, const ScanRequest& request,
+                       CollectedBatch& batch) {
+  const auto ranges = std::clamp<std::int64_t>(features / kFeaturesPerRange, 1, at::get_num_threads());
+  batch.sums.resize(static_cast<std::size_t>(features));
+  batch.found.resize(static_cast<std::size_t>(ranges));
+  at::parallel_for(0, ranges, 1, [&](std::int64_t first, std::int64_t last) {
+    for (auto range = first; range < last; ++range) {
+      const FeatureRange own{features * range / ranges, features * (range + 1) / ranges};
+      scan_features(activations, own, request, batch.sums.data(), batch.found[static_cast<std::size_t>(range)]);
+    }
+  });
+}
+
 AttachedSite::AttachedSite(Site site, const c10::IValue& owner) : site_(std::move(site)) {
   if (owner.isObject()) adopt(owner);
 }
@@ -171,15 +184,7 @@ void AttachedSite::scan(const Activations& activations, const Resolution& traced
   hash_rows(traced);
   const ScanRequest request{traced.eligible.data(), bars_.activation.empty() ? nullptr : bars_.activation.data(),
                             bars_.hash.empty() ? nullptr : bars_.hash.data(), row_hashes_.data()};
-  const auto ranges = std::clamp<std::int64_t>(site_.features / kFeaturesPerRange, 1, at::get_num_threads());
-  batch.sums.resize(static_cast<std::size_t>(site_.features));
-  batch.found.resize(static_cast<std::size_t>(ranges));
-  at::parallel_for(0, ranges, 1, [&](std::int64_t first, std::int64_t last) {
-    for (auto range = first; range < last; ++range) {
-      const FeatureRange features{site_.features * range / ranges, site_.features * (range + 1) / ranges};
-      scan_features(activations, features, request, batch.sums.data(), batch.found[static_cast<std::size_t>(range)]);
-    }
-  });
+  scan_on_all_cores(activations, site_.features, request, batch);
 }
 
 // Most batches are drawn from a large buffer: then no row's context is there, which is soon seen.

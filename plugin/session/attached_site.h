@@ -25,6 +25,10 @@ struct SiteContext {
   SequenceId unresolved;  // names this run: see Provenance::resolve
 };
 
+// Scans on LibTorch's threads, each with a range of the features.
+void scan_on_all_cores(const Activations& activations, std::int64_t features, const ScanRequest& request,
+                       CollectedBatch& batch);
+
 // Not thread-safe: the session holds its lock.
 class AttachedSite {
  public:
