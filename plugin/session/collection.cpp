@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "hooks/libtorch.h"
 #include "plugin/log.h"
 #include "plugin/session/run_identity.h"
 #include "plugin/store/samples_json.h"
@@ -46,6 +47,7 @@ void Collection::add_callback(std::string name, std::shared_ptr<Callback> callba
 std::shared_ptr<BarBoard> Collection::attach(const Site& site) {
   auto board = std::make_shared<BarBoard>();
   thread_.post(0, [this, &site, board] {
+    at::enableRecordFunction(false);  // a callback's own modules are none of ours
     callbacks_.attach(site);
     publish(site, 0, *board);
   });

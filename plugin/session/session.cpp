@@ -5,6 +5,7 @@
 #include "plugin/log.h"
 #include "plugin/session/float_rows.h"
 #include "plugin/session/run_identity.h"
+#include "plugin/session/site_choice.h"
 #include "plugin/session/token_mask.h"
 #include "plugin/session/token_rules.h"
 #include "plugin/trace/row_file.h"
@@ -16,15 +17,6 @@ namespace {
 // How long finish() waits for a call in flight on another thread.
 constexpr std::chrono::seconds kFinishPatience{10};
 constexpr std::chrono::seconds kFirstSave{15};
-
-// Where the SAE is: what the paths of its two weights begin with, "saes.1" of "saes.1.encoder.weight".
-std::string path_of(const hooks::FeatureSite& site) {
-  const auto [here, there] =
-      std::mismatch(site.encoder.begin(), site.encoder.end(), site.decoder.begin(), site.decoder.end());
-  const auto common = std::string(site.encoder.begin(), here);
-  const auto dot = common.rfind('.');
-  return dot == std::string::npos ? "" : common.substr(0, dot);
-}
 
 }  // namespace
 
@@ -106,7 +98,7 @@ hooks::Wanted Session::on_meeting(const hooks::Meeting& meeting) {
   if (finished_) return wanted;
   ++facts_.methods_met;
   for (auto& [id, site] : sites_) site->release_decoder_of_dead_owner();
-  wanted.sites = choose_sites(meeting);
+  wanted.sites = choose(meeting);
   attach_sites(meeting, wanted.sites);
   if (!listens_to_models(config_.tokens, meeting.type_name)) return wanted;
   wanted.inputs = token_inputs(meeting);
@@ -119,44 +111,17 @@ hooks::Wanted Session::on_meeting(const hooks::Meeting& meeting) {
   return wanted;
 }
 
-// What the config says of the method, else every site that is certain.
-std::vector<std::size_t> Session::choose_sites(const hooks::Meeting& meeting) {
-  std::vector<std::size_t> chosen;
-  bool ruled = false;
-  for (const auto& rule : config_.hooks) {
-    const bool concerns = (rule.module.empty() || rule.module == meeting.type_name) &&
-                          (rule.method.empty() || rule.method == meeting.function.name());
-    if (!concerns || (rule.value != kHookNothing && meeting.sites.empty())) continue;
-    ruled = true;
-    std::string values;
-    bool found = rule.value == kHookNothing;
-    for (std::size_t i = 0; i < meeting.sites.size(); ++i) {
-      values += (i == 0 ? "" : ", ") + meeting.sites[i].value;
-      if (meeting.sites[i].value != rule.value) continue;
-      chosen.push_back(i);
-      found = true;
-    }
-    const auto method = meeting.type_name + " › " + meeting.function.name();
-    if (!found && said_.insert("rule " + method + rule.value).second) {
-      log(LogLevel::warning, "not hooked    " + method + " has no site \"" + rule.value + "\"; it has: " + values);
-    }
+std::vector<std::size_t> Session::choose(const hooks::Meeting& meeting) {
+  auto choice = choose_sites(config_, meeting);
+  for (const auto& line : choice.not_found) {
+    if (said_.insert(line).second) log(LogLevel::warning, "not hooked    " + line);
   }
-  if (ruled) return chosen;
-  for (std::size_t i = 0; i < meeting.sites.size(); ++i) {
-    if (meeting.sites[i].certain) chosen.push_back(i);
-  }
-  if (chosen.empty()) say_uncertain(meeting);
-  return chosen;
-}
-
-void Session::say_uncertain(const hooks::Meeting& meeting) {
-  for (const auto& site : meeting.sites) {
-    const auto line = site_line(meeting, site);
-    if (!site.worth_naming || !said_.insert(line).second) continue;
+  for (const auto& [line, rule] : choice.uncertain) {
+    if (!said_.insert(line).second) continue;
     facts_.uncertain.push_back(line);
-    log(LogLevel::info, "not hooked    " + line + "; to hook it: " +
-                            hook_rule_json({meeting.type_name, meeting.function.name(), site.value}));
+    log(LogLevel::info, "not hooked    " + line + "; to hook it: " + rule);
   }
+  return choice.chosen;
 }
 
 void Session::attach_sites(const hooks::Meeting& meeting, const std::vector<std::size_t>& chosen) {

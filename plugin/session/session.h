@@ -47,6 +47,8 @@ class Session : public hooks::Listener {
   // Stops observing, gives all functions their executors back, saves, says what was done. Later taps are ignored.
   void finish();
 
+  // How often, and how long, calls waited for the collector.
+  [[nodiscard]] QueueWaits waits() const { return collection_.waits(); }
   [[nodiscard]] SessionFacts facts();
   [[nodiscard]] std::vector<std::pair<Site, SiteCounts>> sites();
 
@@ -60,9 +62,8 @@ class Session : public hooks::Listener {
   class Turn;  // the session's lock and its stopwatch
 
   void load_token_files();
-  std::vector<std::size_t> choose_sites(const hooks::Meeting& meeting);
+  std::vector<std::size_t> choose(const hooks::Meeting& meeting);
   void attach_sites(const hooks::Meeting& meeting, const std::vector<std::size_t>& chosen);
-  void say_uncertain(const hooks::Meeting& meeting);
   AttachedSite& site_of(const FeatureTap& tap, const c10::IValue& owner, std::int64_t group);
   void handle_features(const FeatureTap& tap, const hooks::FeatureEvent& event);
   void record_stream(const TokenStreamTap& model, const hooks::StreamEvent& event,

@@ -18,8 +18,8 @@ ROWS, FEATURES, ACTIVE, TOP = 4096, 16384, 64, 100
 
 def offer(heaps, batch, first_row):
     """One batch through the heaps, as (activation, row) pairs; rows whose feature is not active are passed over."""
-    for row, feature in batch.nonzero().tolist():
-        activation = float(batch[row, feature])
+    places = batch.nonzero()
+    for (row, feature), activation in zip(places.tolist(), batch[places[:, 0], places[:, 1]].tolist()):
         heap = heaps[feature]
         if len(heap) < TOP:
             heapq.heappush(heap, (activation, first_row + row))

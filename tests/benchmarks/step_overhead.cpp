@@ -1,14 +1,20 @@
 // What recording costs a training step: the same module and the same steps in one process, with taps and without, by
-// turns.
+// turns. A step is the language model's call (a table look-up, so that as little as possible hides our cost), the SAE's
+// forward and backward pass, and Adam's.
 //
-// Usage: step_overhead [STEPS]      prints one line per size: median step without, with, and the ratio of the medians
+//   step_overhead [--steps N] [--json FILE]
+//
+// Prints a line for each size, and writes every step's time if asked to.
 #include <torch/optim/adam.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "plugin/log.h"
 #include "plugin/session/session.h"
@@ -17,28 +23,29 @@
 namespace {
 
 using namespace saetap;
+using Clock = std::chrono::steady_clock;
 
 struct Size {
-  const char* kind;
-  const char* source;
+  std::string kind;
+  std::string source;
   int64_t d;
   int64_t features;
   int64_t batch;
+  double bias;  // of the encoder: how many of the features it leaves active
 };
+
+// 64 of them active by rule.
+constexpr auto kTop64Source = R"(
+def forward(self, x):
+    pre = torch.relu(torch.matmul(x - self.b_dec, self.W_enc) + self.b_enc)
+    values, indices = torch.topk(pre, 64, -1)
+    features = torch.zeros_like(pre).scatter(-1, indices, values)
+    return torch.matmul(features, self.W_dec) + self.b_dec, features
+)";
 
 double median(std::vector<double> values) {
   std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
   return values[values.size() / 2];
-}
-
-double timed_step(torch::jit::Module& sae, torch::optim::Adam& optimizer, const at::Tensor& batch) {
-  const auto begin = std::chrono::steady_clock::now();
-  optimizer.zero_grad();
-  const auto output = sae.forward({batch}).toTuple()->elements();
-  auto loss = (output[0].toTensor() - batch).pow(2).sum(-1).mean();
-  loss.backward();
-  optimizer.step();
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
 }
 
 // New text for every step, as in a training run; its rows shuffled, as in a buffer.
@@ -49,48 +56,94 @@ at::Tensor fresh_rows(torch::jit::Module& model, const Size& size) {
   return rows.index_select(0, at::randperm(rows.size(0), at::kLong));
 }
 
-void measure(const Size& size, int steps) {
+double active_features = 0;
+
+double timed_step(torch::jit::Module& model, torch::jit::Module& sae, torch::optim::Adam& optimizer, const Size& size) {
+  const auto begin = Clock::now();
+  const auto batch = fresh_rows(model, size);
+  optimizer.zero_grad();
+  const auto output = sae.forward({batch}).toTuple()->elements();
+  auto loss = (output[0].toTensor() - batch).pow(2).sum(-1).mean();
+  loss.backward();
+  optimizer.step();
+  const auto time = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
+  active_features = output[1].toTensor().gt(0).sum().item<double>() / static_cast<double>(size.batch);
+  return time;
+}
+
+nlohmann::json measure(const Size& size, int steps) {
   auto folder = std::filesystem::temp_directory_path() / ("saetap-bench-" + std::to_string(getpid()));
   Config config;
   config.output_dir = folder.string();
-  auto* session = new Session(config, "step_overhead");
+  config.checkpoint_seconds = 1000000;
+  auto* session = new Session(config, "step_overhead");  // never destroyed, as in a process
   session->start();
 
   auto model = testing::prefix_model(1000, size.d);
   auto sae = testing::sae_module("SAE", size.source, size.d, size.features);
+  {
+    const at::NoGradGuard no_grad;
+    sae.attr("b_enc").toTensor().fill_(size.bias);
+  }
   std::vector<at::Tensor> parameters;
   for (const auto& parameter : sae.parameters()) parameters.push_back(parameter);
-  torch::optim::Adam optimizer(parameters, torch::optim::AdamOptions(1e-4));
-  std::vector<double> without, with;
-  for (int step = 0; step < 2 * steps; ++step) {
-    const auto batch = fresh_rows(model, size);
+  torch::optim::Adam optimizer(parameters, torch::optim::AdamOptions(1e-5));
+  std::vector<double> without, with, all_with;
+  constexpr int kFilling = 8;  // pairs of steps: heaps fill, code is compiled
+  for (int step = 0; step < 2 * (steps + kFilling); ++step) {
     const bool on = step % 2 == 1;
     hooks::set_tap_sink(on ? &hooks::Discovery::of_process() : nullptr);
-    const auto time = timed_step(sae, optimizer, batch);
-    if (step >= 8) (on ? with : without).push_back(time);  // the first ones fill heaps and compile
-    hooks::set_tap_sink(&hooks::Discovery::of_process());
+    const auto time = timed_step(model, sae, optimizer, size);
+    if (on) all_with.push_back(time);
+    if (step >= 2 * kFilling) (on ? with : without).push_back(time);
   }
-  const auto resolved = session->sites().at(0).second;
+  hooks::set_tap_sink(&hooks::Discovery::of_process());
+  session->settle();
+  const auto counts = session->sites().at(0).second;
+  const double resolved = static_cast<double>(counts.rows_resolved) / static_cast<double>(counts.rows_collected);
+  const double ratio = median(with) / median(without);
   std::printf(
-      "%-5s d=%lld F=%lld batch %lld: %.1f ms without, %.1f ms with, ratio of medians %.4f (%d steps each, %.2f %% "
-      "resolved)\n",
-      size.kind, static_cast<long long>(size.d), static_cast<long long>(size.features),
-      static_cast<long long>(size.batch), median(without), median(with), median(with) / median(without),
-      static_cast<int>(with.size()),
-      100.0 * static_cast<double>(resolved.rows_resolved) / static_cast<double>(resolved.rows_collected));
+      "%-6s d=%lld F=%lld batch %lld, %.0f active: ratio of medians %.4f (%.1f ms with, %.1f without; %d steps "
+      "each; %.2f %% resolved)\n",
+      size.kind.c_str(), static_cast<long long>(size.d), static_cast<long long>(size.features),
+      static_cast<long long>(size.batch), active_features, ratio, median(with), median(without), steps, 100 * resolved);
   std::fflush(stdout);
   session->finish();
   std::filesystem::remove_all(folder);
+  return {
+      {"kind", size.kind},
+      {"d", size.d},
+      {"features", size.features},
+      {"batch", size.batch},
+      {"active", active_features},
+      {"ratio", ratio},
+      {"with_ms", median(with)},
+      {"without_ms", median(without)},
+      {"steps", steps},
+      {"resolved", resolved},
+      {"first_with_ms",
+       std::vector<double>(all_with.begin(), all_with.begin() + std::min<std::ptrdiff_t>(
+                                                                    20, static_cast<std::ptrdiff_t>(all_with.size())))},
+      {"waits", session->waits().count}};
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int steps = argc > 1 ? std::max(8, std::atoi(argv[1])) : 24;
-  saetap::set_log_level(saetap::LogLevel::error);
-  for (const Size& size : {Size{"TopK", saetap::testing::kTopKSource, 384, 2048, 1024},
-                           Size{"ReLU", saetap::testing::kReluSource, 384, 2048, 1024},
-                           Size{"TopK", saetap::testing::kTopKSource, 768, 16384, 4096}}) {
-    measure(size, steps);
+  int steps = 16;
+  std::string json;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    if (std::string(argv[i]) == "--steps") steps = std::max(4, std::atoi(argv[i + 1]));
+    if (std::string(argv[i]) == "--json") json = argv[i + 1];
   }
+  saetap::set_log_level(saetap::LogLevel::error);
+  auto sizes = nlohmann::json::array();
+  for (const Size& size : {Size{"TopK", kTop64Source, 768, 16384, 4096, 0},
+                           Size{"ReLU", saetap::testing::kReluSource, 768, 16384, 4096, -2.65},
+                           Size{"TopK", kTop64Source, 384, 2048, 1024, 0},
+                           Size{"ReLU", saetap::testing::kReluSource, 384, 2048, 1024, -1.85},
+                           Size{"dense", saetap::testing::kReluSource, 384, 2048, 1024, 0}}) {
+    sizes.push_back(measure(size, size.features > 4096 ? steps : 4 * steps));
+  }
+  if (!json.empty()) std::ofstream(json) << sizes.dump(1) << "\n";
 }
