@@ -4,7 +4,8 @@
 #   make test      build and run every test
 #   make test-libraries  every module of the SAE libraries, and a zoo of architectures, under the hook API
 #   make provenance  which rows of activations find their token, and what that costs: writes docs/provenance.md (10 minutes)
-#   make bench     print what recording costs a training step
+#   make bench     what recording costs, beside what people would write instead: writes docs/performance.md (15 minutes)
+#   make test-threads  the core's tests under ThreadSanitizer
 #   make lint      check the formatting
 #   make build     configure and compile only (a LibTorch of your own: make build CMAKE_PREFIX_PATH=/path/to/libtorch)
 #   make clean     remove what was built; `make distclean` also the virtual environment and the demo's files
@@ -25,8 +26,10 @@ BUILD_VENV := .venv/ready
 endif
 
 EXPORTED := $(BUILD)/exported
+BENCHED := $(BUILD)/benchmarks
+BENCHMARK_FLAGS := --benchmark_out_format=json --benchmark_min_time=0.1
 
-.PHONY: demo test test-libraries provenance bench lint build venv packages prepared clean distclean
+.PHONY: demo test test-libraries test-threads provenance bench lint build venv packages prepared clean distclean
 
 demo: build prepared
 	DEMO_TOKENS=$(DEMO_TOKENS) examples/run_demo.sh $(BUILD)/bin
@@ -55,10 +58,25 @@ test-libraries: build .venv/libraries/ready
 provenance: build prepared
 	$(BUILD)/bin/provenance_matrix demo --buffer 1048576 --out docs/provenance.md
 
+# Each figure is the median of several turns.
 bench: build
-	cmake --build --preset $(PRESET) --target step_overhead --target attach_cost
+	cmake --build --preset $(PRESET) --target step_overhead --target attach_cost --target scan_beside --target scan_speed \
+	  --target keep_speed --target collector_memory
+	mkdir -p $(BENCHED)
+	$(BUILD)/bin/scan_beside $(BENCHMARK_FLAGS) --benchmark_repetitions=9 --benchmark_enable_random_interleaving=true \
+	  --benchmark_out=$(BENCHED)/scan_beside.json
+	$(PYTHON) tests/benchmarks/python_heap.py > $(BENCHED)/python_heap.json
+	$(BUILD)/bin/scan_speed $(BENCHMARK_FLAGS) --benchmark_repetitions=3 --benchmark_out=$(BENCHED)/scan_speed.json
+	$(BUILD)/bin/keep_speed $(BENCHMARK_FLAGS) --benchmark_repetitions=3 --benchmark_out=$(BENCHED)/keep_speed.json
+	$(BUILD)/bin/collector_memory > $(BENCHED)/collector_memory.json
+	$(BUILD)/bin/step_overhead --json $(BENCHED)/step_overhead.json
 	$(BUILD)/bin/attach_cost
-	$(BUILD)/bin/step_overhead
+	$(PYTHON) tests/benchmarks/performance_page.py $(BENCHED) --out docs/performance.md
+
+test-threads: packages
+	cmake --preset tsan >/dev/null
+	cmake --build --preset tsan
+	ctest --preset tsan
 
 build: packages $(BUILD_VENV)
 	cmake --preset $(PRESET) $(PREFIX) >/dev/null

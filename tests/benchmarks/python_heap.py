@@ -32,7 +32,9 @@ def main():
     parser.add_argument("--rows", type=int, default=512)
     rows = parser.parse_args().rows
     torch.manual_seed(0)
-    heaps = [[] for _ in range(FEATURES)]
+    # What a hundred thousand rows would have left.
+    heaps = [[(value, 0) for value in sorted(torch.empty(400).exponential_().topk(TOP).values.tolist())]
+             for _ in range(FEATURES)]
     times = []
     for turn in range(3):
         features = torch.rand(rows, FEATURES).topk(ACTIVE, 1).indices
