@@ -13,8 +13,9 @@ namespace saetap {
   const std::uint32_t sign = std::uint32_t{bits & 0x8000u} << 16;
   const std::uint32_t magnitude = bits & 0x7FFFu;
   if (magnitude >= 0x7C00u) return std::bit_cast<float>(sign | 0x7F800000u | (magnitude & 0x3FFu) << 13);
-  // 2^112 moves the exponent's bias from 15 to 127, denormals included.
-  const float value = std::bit_cast<float>(magnitude << 13) * 0x1p112f;
+  // A denormal is made from a whole number, because a trainer may have its threads take denormal floats for 0.
+  const float value = magnitude < 0x400u ? static_cast<float>(magnitude) * 0x1p-24f
+                                         : std::bit_cast<float>((magnitude << 13) + (112u << 23));
   return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(value));
 }
 

@@ -2,9 +2,9 @@
 // 4,096 x 16,384 float32.
 #include <benchmark/benchmark.h>
 
+#include <cmath>
 #include <map>
 
-#include "plugin/collect/sample_collector.h"
 #include "plugin/session/attached_site.h"
 #include "plugin/trace/token_position.h"
 
@@ -36,54 +36,28 @@ const Code& code_of(std::int64_t active) {
 }
 
 // A collector that has seen a few batches, and the bars it has then: what a run asks for most of the time.
-class Settled {
- public:
-  explicit Settled(std::int64_t active) : collector_({}, {}) {
-    site_.features = kFeatures;
-    collector_.on_attach(site_);
-    for (int step = 0; step < 40; ++step) {
-      CollectedBatch batch;
-      batch.site = &site_;
-      batch.step = static_cast<std::uint64_t>(step);
-      batch.rows = batch.eligible = kRows;
-      for (std::uint32_t row = 0; row < kRows; ++row) {
-        batch.positions.push_back({1, static_cast<std::uint32_t>(step) * static_cast<std::uint32_t>(kRows) + row});
-      }
-      hash(batch.positions);
-      batch.sums.resize(static_cast<std::size_t>(kFeatures));
-      batch.found.resize(1);
-      const auto& code = code_of(active);
-      scan_features(DenseActivations{code.dense.const_data_ptr(), kRows, kFeatures, kFeatures}, {0, kFeatures},
-                    request(), batch.sums.data(), batch.found[0]);
-      collector_.on_batch(batch.view());
+// The bars after ten million tokens: of the values of a feature that is active on `active` of them in 16,384, the 100
+// largest and the 64 with the smallest hashes are kept.
+struct Settled {
+  explicit Settled(std::int64_t active) {
+    const double seen = 1e7 * static_cast<double>(active) / kFeatures;
+    bars.assign(kFeatures, static_cast<float>(std::log(seen / kTop)));
+    hash_bars.assign(kFeatures, static_cast<std::uint32_t>(64 / seen * 0x1p32));
+    for (std::uint32_t row = 0; row < kRows; ++row) {
+      hashes.push_back(static_cast<std::uint32_t>(place_hash({1, row}) >> 32));
     }
-    // The next rows are others.
-    std::vector<TokenPosition> next;
-    for (std::uint32_t row = 0; row < kRows; ++row) next.push_back({2, row});
-    hash(next);
   }
+  [[nodiscard]] ScanRequest request() const { return {nullptr, bars.data(), hash_bars.data(), hashes.data()}; }
 
-  [[nodiscard]] ScanRequest request() {
-    const auto bars = collector_.bars(site_, 39);
-    return {nullptr, bars.activation.data(), bars.hash.empty() ? nullptr : bars.hash.data(), hashes_.data()};
-  }
-
- private:
-  void hash(const std::vector<TokenPosition>& positions) {
-    hashes_.clear();
-    for (const auto& at : positions) hashes_.push_back(static_cast<std::uint32_t>(place_hash(at) >> 32));
-  }
-
-  Site site_;
-  SampleCollector collector_;
-  std::vector<std::uint32_t> hashes_;
+  std::vector<float> bars;
+  std::vector<std::uint32_t> hash_bars;
+  std::vector<std::uint32_t> hashes;
 };
 
 void scan(benchmark::State& state, const Activations& activations) {
-  static std::map<std::int64_t, Settled> settled;
-  auto& bars = settled.try_emplace(state.range(0), state.range(0)).first->second;
+  const Settled settled(state.range(0));
   CollectedBatch batch;
-  for (auto _ : state) scan_on_all_cores(activations, kFeatures, bars.request(), batch);
+  for (auto _ : state) scan_on_all_cores(activations, kFeatures, settled.request(), batch);
   std::int64_t candidates = 0;
   for (const auto& range : batch.found) candidates += static_cast<std::int64_t>(range.candidates.size());
   state.counters["candidates"] = static_cast<double>(candidates);
@@ -127,9 +101,7 @@ BENCHMARK(torch_nonzero)->Arg(64)->Arg(512)->Unit(benchmark::kMillisecond)->UseR
 BENCHMARK(running_topk)->Arg(64)->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(2);
 
 int main(int argc, char** argv) {
-  // What is measured once in turn is measured under the same load.
-  std::vector<char*> arguments(argv, argv + argc);
-  benchmark::Initialize(&argc, arguments.data());
+  benchmark::Initialize(&argc, argv);
   benchmark::AddCustomContext("threads", std::to_string(at::get_num_threads()));
   benchmark::RunSpecifiedBenchmarks();
   return 0;
