@@ -117,13 +117,15 @@ constexpr std::array<Key, 7> kOriginalKeys{{
      [](Config& c, const ConfigValue& v) { c.samples_per_feature_to_save = v.whole(0, 1'000'000); }},
 }};
 
-constexpr std::array<Key, 11> kOwnKeys{{
+constexpr std::array<Key, 12> kOwnKeys{{
     {"hooks", read_hooks},
     {"activation_scale", read_scale},
     {"output_dir", [](Config& c, const ConfigValue& v) { c.output_dir = v.text(1); }},
     {"tokens", nullptr},  // an object: kTokenKeys
     {"tokenizer", [](Config& c, const ConfigValue& v) { c.tokenizer = v.text(0); }},
     {"sample_window_steps", read_window},
+    {"random_samples_per_feature",
+     [](Config& c, const ConfigValue& v) { c.random_samples_per_feature = v.whole(0, 100'000); }},
     {"checkpoint_seconds", [](Config& c, const ConfigValue& v) { c.checkpoint_seconds = v.whole(1, 1'000'000); }},
     {"phases", read_phases},
     {"rank_features_by", read_rank},

@@ -69,6 +69,7 @@ struct Config {
   TokenOptions tokens;
   std::string tokenizer;  // path of the model's tokenizer, of any format it comes in; empty: ids are shown
   WindowRule sample_window_steps;
+  std::int64_t random_samples_per_feature = 64;
   std::int64_t checkpoint_seconds = 300;
   bool collect_train = true;  // "phases"
   bool collect_eval = true;

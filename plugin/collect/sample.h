@@ -38,6 +38,12 @@ struct Sample {
          std::tuple(std::abs(b.activation), b.step, b.activation);
 }
 
+// Of two samples of one place in a random sample: the later step, then the larger activation.
+[[nodiscard]] inline bool later_at_same_place(const Sample& a, const Sample& b) {
+  return std::tuple(a.step, std::abs(a.activation), a.activation) >
+         std::tuple(b.step, std::abs(b.activation), b.activation);
+}
+
 [[nodiscard]] inline bool same_place(const Sample& a, const Sample& b) {
   return a.sequence == b.sequence && a.position == b.position;
 }

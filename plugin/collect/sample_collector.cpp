@@ -18,12 +18,16 @@ Sample sample_of(const Candidate& candidate, const TokenPosition& at, std::uint6
 
 Part::Part(const Site& site, const CollectorOptions& options)
     : samples(site.features, options.max_samples_per_feature, options.sample_activation_threshold),
-      statistics(static_cast<std::size_t>(site.features)) {}
+      random_samples(site.features, options.random_samples_per_feature),
+      statistics(static_cast<std::size_t>(site.features)),
+      histograms(static_cast<std::size_t>(site.features)) {}
 
 SiteCollection::SiteCollection(const Site& attached, const CollectorOptions& options)
     : site(&attached),
       window(window_of(options.window_rule, 0)),
-      threshold_bars(static_cast<std::size_t>(attached.features), options.sample_activation_threshold) {
+      threshold_bars(static_cast<std::size_t>(attached.features), options.sample_activation_threshold),
+      all_hashes(static_cast<std::size_t>(attached.features),
+                 options.random_samples_per_feature == 0 ? 0 : std::numeric_limits<std::uint32_t>::max()) {
   part(PartKind::open) = std::make_unique<Part>(attached, options);
 }
 
@@ -37,8 +41,9 @@ void SampleCollector::on_attach(const Site& site) {
 CandidateBars SampleCollector::bars(const Site& site, std::uint64_t step) {
   const SiteCollection& collection = sites_.at(site.id);
   // The batch opens a window. The bars of the full one before it would hide what belongs into the new one.
-  if (step >= collection.window.end_step) return {collection.threshold_bars, {}, step + 1};
-  return {collection.part(PartKind::open)->samples.bars(), {}, collection.window.end_step};
+  if (step >= collection.window.end_step) return {collection.threshold_bars, collection.all_hashes, step + 1};
+  const Part& open = *collection.part(PartKind::open);
+  return {open.samples.bars(), open.random_samples.bars(), collection.window.end_step};
 }
 
 void SampleCollector::on_batch(const Batch& batch) {
@@ -52,6 +57,9 @@ void SampleCollector::on_batch(const Batch& batch) {
   for (std::size_t feature = 0; feature < batch.sums.size(); ++feature) {
     const FeatureSums& sums = batch.sums[feature];
     if ((sums.active | sums.nonfinite) != 0) part.statistics[feature].add(sums);
+  }
+  for (const RangeScan& range : batch.found) {
+    for (const HistogramCount& one : range.histogram) part.histograms[one.feature].add(one.bin, one.count);
   }
   repeated_.clear();
   for (const TokenPosition& at : batch.positions) repeated_.push_back(collection.places.meet(at) ? 1 : 0);
@@ -67,10 +75,14 @@ void SampleCollector::offer_candidates(Part& part, const Batch& batch) {
     const CandidateContexts* contexts = batch.contexts.empty() ? nullptr : &batch.contexts[range];
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       const Candidate& candidate = candidates[i];
-      if (std::abs(candidate.activation) < part.samples.bars()[candidate.feature]) continue;
-      Sample sample = sample_of(candidate, batch.positions[candidate.row], batch.step);
-      if (contexts != nullptr && contexts->known(i)) sample.context = keep_context(contexts->of(i));
-      offer(part, candidate, sample);
+      const Sample sample = sample_of(candidate, batch.positions[candidate.row], batch.step);
+      const bool known = contexts != nullptr && contexts->known(i);
+      const auto around = known ? contexts->of(i) : std::span<const ContextActivation>{};
+      // A candidate came for one of the two, or for both.
+      if (std::abs(candidate.activation) >= part.samples.bars()[candidate.feature]) {
+        offer_strong(part, candidate, sample, around, known);
+      }
+      offer_random(part, candidate, sample, around, known);
     }
   }
   for (std::size_t row = 0; row < new_pins_.size(); ++row) {
@@ -81,7 +93,9 @@ void SampleCollector::offer_candidates(Part& part, const Batch& batch) {
   for (const Sample& sample : dropped_) release(sample);
 }
 
-void SampleCollector::offer(Part& part, const Candidate& candidate, const Sample& sample) {
+void SampleCollector::offer_strong(Part& part, const Candidate& candidate, Sample sample,
+                                   std::span<const ContextActivation> around, bool known) {
+  if (known) sample.context = keep_context(around);
   Sample dropped;
   switch (part.samples.offer(candidate.feature, sample, &dropped, repeated_[candidate.row] != 0)) {
     case FeatureTable::Kept::no:
@@ -95,6 +109,29 @@ void SampleCollector::offer(Part& part, const Candidate& candidate, const Sample
       dropped_.push_back(dropped);
       break;
     case FeatureTable::Kept::replaced_same_place:  // the pin stays
+      contexts_.release(dropped.context);
+      break;
+  }
+}
+
+void SampleCollector::offer_random(Part& part, const Candidate& candidate, Sample sample,
+                                   std::span<const ContextActivation> around, bool known) {
+  const auto hash = static_cast<std::uint32_t>(place_hash({sample.sequence, sample.position}) >> 32);
+  if (hash > part.random_samples.bars()[candidate.feature]) return;
+  if (known) sample.context = keep_context(around);
+  Sample dropped;
+  switch (part.random_samples.offer(candidate.feature, sample, &dropped)) {
+    case RandomTable::Kept::no:
+      contexts_.release(sample.context);
+      break;
+    case RandomTable::Kept::added:
+      ++new_pins_[candidate.row];
+      break;
+    case RandomTable::Kept::replaced_last:
+      ++new_pins_[candidate.row];
+      dropped_.push_back(dropped);
+      break;
+    case RandomTable::Kept::replaced_same_place:  // the pin stays
       contexts_.release(dropped.context);
       break;
   }
@@ -164,7 +201,9 @@ void SampleCollector::fold_closed(SiteCollection& collection) {
   past->eligible += closed->eligible;
   for (std::uint32_t feature = 0; feature < closed->statistics.size(); ++feature) {
     past->statistics[feature].add(closed->statistics[feature]);
+    past->histograms[feature].add(closed->histograms[feature]);
     for (const Sample& sample : closed->samples.strongest(feature)) move_in(*past, feature, sample);
+    for (const Sample& sample : closed->random_samples.samples(feature)) move_in_random(*past, feature, sample);
   }
 }
 
@@ -182,6 +221,11 @@ void SampleCollector::release_history() {
 void SampleCollector::move_in(Part& part, std::uint32_t feature, const Sample& sample) {
   Sample dropped = sample;  // unless it takes a free place, one goes: it itself or the sample that it replaces
   if (part.samples.offer(feature, sample, &dropped) != FeatureTable::Kept::added) release(dropped);
+}
+
+void SampleCollector::move_in_random(Part& part, std::uint32_t feature, const Sample& sample) {
+  Sample dropped = sample;
+  if (part.random_samples.offer(feature, sample, &dropped) != RandomTable::Kept::added) release(dropped);
 }
 
 Sample SampleCollector::twin(const Sample& sample) {

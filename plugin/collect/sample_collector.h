@@ -13,8 +13,10 @@
 #include "plugin/collect/feature_statistics.h"
 #include "plugin/collect/feature_table.h"
 #include "plugin/collect/place_filter.h"
+#include "plugin/collect/random_table.h"
 #include "plugin/collect/sequence_pool.h"
 #include "plugin/collect/windows.h"
+#include "plugin/scan/activation_histogram.h"
 
 namespace saetap {
 
@@ -23,6 +25,7 @@ struct CollectorOptions {
   std::uint32_t sample_context_size = 20;       // tokens kept on each side
   float sample_activation_threshold = 0.1f;     // lowest activation that is a sample
   WindowRule window_rule;
+  std::uint32_t random_samples_per_feature = 64;
 };
 
 // A run is kept in three parts that do not overlap in time. What people read by default is closed + open; all-time is
@@ -38,7 +41,9 @@ struct Part {
   std::uint64_t last_step = 0;  // of the steps collected
   std::uint64_t eligible = 0;   // rows counted: the density's denominator
   FeatureTable samples;
-  std::vector<FeatureStatistics> statistics;  // [features]
+  RandomTable random_samples;
+  std::vector<FeatureStatistics> statistics;    // [features]
+  std::vector<ActivationHistogram> histograms;  // [features], of magnitudes
 };
 
 // A window that is over and was folded into the past: its statistics and top ten, waiting to be saved.
@@ -58,9 +63,11 @@ struct SiteCollection {
   SiteCollection(const Site& site, const CollectorOptions& options);
 
   const Site* site;
-  Window window;                                        // the open one
-  Window closed_window;                                 // of PartKind::closed, if there is one
-  std::vector<float> threshold_bars;                    // [features]: what is asked for where the batch opens a window
+  Window window;         // the open one
+  Window closed_window;  // of PartKind::closed, if there is one
+  // [features]: what is asked for where the batch opens a window
+  std::vector<float> threshold_bars;
+  std::vector<std::uint32_t> all_hashes;
   std::array<std::unique_ptr<Part>, kPartKinds> parts;  // by PartKind; past and closed are null until there is one
   std::vector<HistoryEntry> unsaved_history;
   PlaceFilter places;  // met in the open window
@@ -101,10 +108,14 @@ class SampleCollector : public Callback {
   void fold_closed(SiteCollection& collection);
   void release_history();
   void offer_candidates(Part& part, const Batch& batch);
-  void offer(Part& part, const Candidate& candidate, const Sample& sample);
+  void offer_strong(Part& part, const Candidate& candidate, Sample sample, std::span<const ContextActivation> around,
+                    bool known);
+  void offer_random(Part& part, const Candidate& candidate, Sample sample, std::span<const ContextActivation> around,
+                    bool known);
   [[nodiscard]] std::uint32_t keep_context(std::span<const ContextActivation> activations);
   // A sample of another part; what it needs goes with it.
   void move_in(Part& part, std::uint32_t feature, const Sample& sample);
+  void move_in_random(Part& part, std::uint32_t feature, const Sample& sample);
   // The same sample once more, with all it needs.
   [[nodiscard]] Sample twin(const Sample& sample);
   // A sample is gone, and with it what it alone needed.

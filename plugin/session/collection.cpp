@@ -19,7 +19,8 @@ constexpr std::size_t kMostWaiting = std::size_t{128} << 20;
 CollectorOptions collector_options(const Config& config) {
   return {static_cast<std::uint32_t>(config.max_samples_per_feature),
           static_cast<std::uint32_t>(config.sample_context_size),
-          static_cast<float>(config.sample_activation_threshold), config.sample_window_steps};
+          static_cast<float>(config.sample_activation_threshold), config.sample_window_steps,
+          static_cast<std::uint32_t>(config.random_samples_per_feature)};
 }
 
 void warn(const std::string& what) {

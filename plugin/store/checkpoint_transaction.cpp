@@ -67,7 +67,9 @@ void CheckpointTransaction::write_decoder(const Site& site, const HalfMatrix& di
 }
 
 void CheckpointTransaction::write_parts(const SiteCollection& collection) {
-  Statement remove_features = database_.prepare("DELETE FROM feature WHERE site = ? AND part = ?");
+  Statement removals[]{database_.prepare("DELETE FROM feature WHERE site = ? AND part = ?"),
+                       database_.prepare("DELETE FROM histogram WHERE site = ? AND part = ?"),
+                       database_.prepare("DELETE FROM random_sample WHERE site = ? AND part = ?")};
   Statement remove_part = database_.prepare("DELETE FROM part WHERE site = ? AND part = ?");
   Statement insert = database_.prepare("INSERT INTO part VALUES(?, ?, ?, ?, ?)");
   const Site& site = *collection.site;
@@ -75,7 +77,7 @@ void CheckpointTransaction::write_parts(const SiteCollection& collection) {
     const Part* part = collection.part(kind);
     if (part != nullptr && kind != PartKind::open && is_stored(site, kind, *part)) continue;
     const std::string_view name = part_name(kind);
-    remove_features.bind(0, std::int64_t{site.id}).bind(1, name).run();
+    for (Statement& remove : removals) remove.bind(0, std::int64_t{site.id}).bind(1, name).run();
     remove_part.bind(0, std::int64_t{site.id}).bind(1, name).run();
     if (part == nullptr) continue;
     insert.bind(0, std::int64_t{site.id}).bind(1, name).bind(2, stored(part->first_step));
@@ -95,15 +97,25 @@ bool CheckpointTransaction::is_stored(const Site& site, PartKind kind, const Par
 
 void CheckpointTransaction::write_features(const Site& site, PartKind kind, const Part& part) {
   Statement insert = database_.prepare("INSERT INTO feature VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  Statement insert_histogram = database_.prepare("INSERT INTO histogram VALUES(?, ?, ?, ?, ?)");
+  Statement insert_random = database_.prepare("INSERT INTO random_sample VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   SampleColumns columns(collector_.contexts());
   for (std::uint32_t feature = 0; feature < part.statistics.size(); ++feature) {
     const FeatureStatistics& statistics = part.statistics[feature];
     if (statistics == FeatureStatistics{}) continue;
+    for (Statement* row : {&insert, &insert_histogram, &insert_random}) {
+      row->bind(0, std::int64_t{site.id}).bind(1, std::string_view(part_name(kind))).bind(2, std::int64_t{feature});
+    }
     const std::vector<Sample> samples = part.samples.strongest(feature);
-    insert.bind(0, std::int64_t{site.id}).bind(1, std::string_view(part_name(kind))).bind(2, std::int64_t{feature});
     bind_statistics(insert, 3, statistics);
     columns.bind(insert, 3 + kStatisticsColumns, samples);
     insert.run();
+    bind_histogram(insert_histogram, 3, part.histograms[feature]);
+    insert_histogram.run();
+    const std::vector<Sample> random = part.random_samples.samples(feature);
+    if (random.empty()) continue;
+    columns.bind(insert_random, 3, random);
+    insert_random.run();
   }
 }
 

@@ -43,6 +43,14 @@ CREATE TABLE feature(
   activation BLOB NOT NULL, sequence BLOB NOT NULL, position BLOB NOT NULL, step BLOB NOT NULL,
   context_count BLOB NOT NULL, context_offset BLOB NOT NULL, context_activation BLOB NOT NULL,
   PRIMARY KEY(site, part, feature)) STRICT;
+CREATE TABLE histogram(
+  site INTEGER NOT NULL, part TEXT NOT NULL, feature INTEGER NOT NULL, first_bin INTEGER NOT NULL,
+  counts BLOB NOT NULL, PRIMARY KEY(site, part, feature)) STRICT;
+CREATE TABLE random_sample(
+  site INTEGER NOT NULL, part TEXT NOT NULL, feature INTEGER NOT NULL,
+  activation BLOB NOT NULL, sequence BLOB NOT NULL, position BLOB NOT NULL, step BLOB NOT NULL,
+  context_count BLOB NOT NULL, context_offset BLOB NOT NULL, context_activation BLOB NOT NULL,
+  PRIMARY KEY(site, part, feature)) STRICT;
 CREATE TABLE history(
   site INTEGER NOT NULL, window INTEGER NOT NULL, first_step INTEGER NOT NULL, end_step INTEGER NOT NULL,
   eligible INTEGER NOT NULL, feature INTEGER NOT NULL, active INTEGER NOT NULL, sum REAL NOT NULL,
@@ -149,6 +157,20 @@ std::vector<std::optional<std::vector<ContextActivation>>> read_context_activati
     }
   }
   return lists;
+}
+
+void bind_histogram(Statement& statement, int parameter, const ActivationHistogram& histogram) {
+  statement.bind(parameter, std::int64_t{histogram.first()});
+  statement.bind_blob(parameter + 1, std::as_bytes(std::span(histogram.counts())));
+}
+
+ActivationHistogram read_histogram(const Statement& statement, int column, const std::string& path) {
+  const auto first = statement.integer(column);
+  auto counts = elements<std::uint64_t>(statement.blob(column + 1));
+  if (first < 0 || first + static_cast<std::int64_t>(counts.size()) > kHistogramBins) {
+    throw StoreError(path + ": the store is damaged (a histogram with impossible bins)");
+  }
+  return ActivationHistogram::of(static_cast<std::uint32_t>(first), std::move(counts));
 }
 
 void bind_statistics(Statement& statement, int parameter, const FeatureStatistics& statistics) {

@@ -12,13 +12,14 @@
 #include "plugin/collect/sample.h"
 #include "plugin/collect/sample_collector.h"
 #include "plugin/collect/windows.h"
+#include "plugin/scan/activation_histogram.h"
 #include "plugin/store/sqlite.h"
 
 namespace saetap {
 
 inline constexpr const char* kStoreFileName = "samples.saetap";
 inline constexpr std::int64_t kApplicationId = 0x53414554;  // "SAET"
-inline constexpr std::int64_t kFormatVersion = 2;
+inline constexpr std::int64_t kFormatVersion = 3;
 inline constexpr std::int64_t kDecoderBlockFeatures = 1024;  // decoder directions in one row of `decoder`
 
 // Creates the tables. Pages of 16 KiB: a feature's row with 100 samples takes 2 KiB, of which only one fits in the
@@ -58,6 +59,11 @@ inline constexpr int kSampleColumns = 4;  // before those of their contexts
 // are samples, or the store is not sound. Throws StoreError.
 [[nodiscard]] std::vector<std::optional<std::vector<ContextActivation>>> read_context_activations(
     const Statement& statement, int column, const std::string& path);
+
+// Two columns: the first bin, and the counts of it and those after it as 64-bit numbers.
+void bind_histogram(Statement& statement, int parameter, const ActivationHistogram& histogram);
+// Throws StoreError.
+[[nodiscard]] ActivationHistogram read_histogram(const Statement& statement, int column, const std::string& path);
 
 // Six columns: active, sum, sum_of_squares, max, nonfinite, negative.
 inline constexpr int kStatisticsColumns = 6;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "plugin/collect/feature_table.h"
+#include "plugin/collect/random_table.h"
 #include "plugin/store/half.h"
 #include "plugin/store/store_format.h"
 #include "plugin/store/store_tables.h"
@@ -107,6 +108,10 @@ struct StoreReader::State {
         "SELECT activation, sequence, position, step, context_count, context_offset, context_activation FROM "
         "feature "
         "WHERE site = ? AND part = ? AND feature = ?");
+    random_samples = database.prepare(
+        "SELECT activation, sequence, position, step FROM random_sample WHERE site = ? AND part = ? AND feature = ?");
+    histograms =
+        database.prepare("SELECT first_bin, counts FROM histogram WHERE site = ? AND part = ? AND feature = ?");
     segments = database.prepare(
         "SELECT segment, length, tokens FROM sequence WHERE id = ? AND segment BETWEEN ? AND ? ORDER BY segment");
   }
@@ -123,6 +128,8 @@ struct StoreReader::State {
   std::vector<StoredSite> sites;
   // Asked once per feature and sample, so prepared once.
   std::optional<Statement> samples;
+  std::optional<Statement> random_samples;
+  std::optional<Statement> histograms;
   std::optional<Statement> segments;
 };
 
@@ -159,7 +166,7 @@ std::vector<FeatureStatistics> StoreReader::statistics(int site, Scope scope) co
 }
 
 template <typename Read>
-void StoreReader::each_part(int site, std::uint32_t feature, Scope scope, Read read) const {
+void StoreReader::each_part(Statement& select, int site, std::uint32_t feature, Scope scope, Read read) const {
   const std::int64_t features = state_->site(site).features;
   if (feature >= features) {
     throw StoreError(path() + ": no feature " + std::to_string(feature) + "; the site has features 0 to " +
@@ -167,7 +174,6 @@ void StoreReader::each_part(int site, std::uint32_t feature, Scope scope, Read r
   }
   std::array<const char*, kPartKinds> names{};
   const std::size_t parts = parts_of(scope, names);
-  Statement& select = *state_->samples;
   for (std::size_t i = 0; i < parts; ++i) {
     select.reset();  // a damaged row before may have ended the last use early
     select.bind(0, std::int64_t{site}).bind(1, std::string_view(names[i])).bind(2, std::int64_t{feature});
@@ -177,14 +183,29 @@ void StoreReader::each_part(int site, std::uint32_t feature, Scope scope, Read r
 
 std::vector<Sample> StoreReader::samples(int site, std::uint32_t feature, Scope scope) const {
   std::vector<std::vector<Sample>> lists;
-  each_part(site, feature, scope, [&](const Statement& row) { lists.push_back(read_samples(row, 0, path())); });
+  each_part(*state_->samples, site, feature, scope,
+            [&](const Statement& row) { lists.push_back(read_samples(row, 0, path())); });
   return merge_strongest(lists, run().max_samples_per_feature);
+}
+
+std::vector<Sample> StoreReader::random_samples(int site, std::uint32_t feature, Scope scope) const {
+  std::vector<std::vector<Sample>> lists;
+  each_part(*state_->random_samples, site, feature, scope,
+            [&](const Statement& row) { lists.push_back(read_samples(row, 0, path())); });
+  return merge_random(lists, run().random_samples_per_feature);
+}
+
+ActivationHistogram StoreReader::histogram(int site, std::uint32_t feature, Scope scope) const {
+  ActivationHistogram histogram;
+  each_part(*state_->histograms, site, feature, scope,
+            [&](const Statement& row) { histogram.add(read_histogram(row, 0, path())); });
+  return histogram;
 }
 
 std::vector<std::optional<std::vector<ContextActivation>>> StoreReader::context_activations(
     int site, std::uint32_t feature, Scope scope, std::span<const Sample> samples) const {
   std::vector<std::optional<std::vector<ContextActivation>>> found(samples.size());
-  each_part(site, feature, scope, [&](const Statement& row) {
+  each_part(*state_->samples, site, feature, scope, [&](const Statement& row) {
     const auto stored_samples = read_samples(row, 0, path());
     auto lists = read_context_activations(row, kSampleColumns, path());
     if (lists.size() != stored_samples.size()) {

@@ -12,10 +12,13 @@
 #include "plugin/collect/callback.h"
 #include "plugin/collect/feature_statistics.h"
 #include "plugin/collect/sample.h"
+#include "plugin/scan/activation_histogram.h"
 #include "plugin/scan/context_scan.h"
 #include "plugin/store/store_error.h"
 
 namespace saetap {
+
+class Statement;
 
 // Which part of the run is read: the newest closed window together with the open one, or everything.
 enum class Scope : std::uint8_t { recent, all_time };
@@ -31,6 +34,7 @@ struct RunFacts {
   bool finished = false;  // the run ended in order
   std::string tokenizer;  // path as configured, made absolute; may be empty
   std::uint32_t max_samples_per_feature = 0;
+  std::uint32_t random_samples_per_feature = 0;
   std::uint32_t sample_context_size = 0;
   float sample_activation_threshold = 0;
   std::uint64_t sample_collection_freq = 1;
@@ -92,6 +96,11 @@ class StoreReader {
   // Kept samples of one feature, strongest first; empty for a feature that never reached the threshold. Throws
   // StoreError for a feature the site does not have.
   [[nodiscard]] std::vector<Sample> samples(int site, std::uint32_t feature, Scope scope) const;
+  // An unbiased random sample of one feature's active tokens, in an order that means nothing: see RandomTable. Throws
+  // StoreError for a feature the site does not have.
+  [[nodiscard]] std::vector<Sample> random_samples(int site, std::uint32_t feature, Scope scope) const;
+  // Of the magnitudes of all its active values. Throws StoreError for a feature the site does not have.
+  [[nodiscard]] ActivationHistogram histogram(int site, std::uint32_t feature, Scope scope) const;
   // What is known of the activations of the same feature around each of these samples of it, in the order of `samples`:
   // the tokens at which it is not 0, in the order of the text. Nothing for those of which it is not known.
   [[nodiscard]] std::vector<std::optional<std::vector<ContextActivation>>> context_activations(
@@ -105,9 +114,9 @@ class StoreReader {
   [[nodiscard]] std::vector<float> decoder_directions(int site) const;
 
  private:
-  // Calls `read` with the sample columns of each stored row of a feature.
+  // Calls `read` with each row that the statement finds for a feature.
   template <typename Read>
-  void each_part(int site, std::uint32_t feature, Scope scope, Read read) const;
+  void each_part(Statement& select, int site, std::uint32_t feature, Scope scope, Read read) const;
 
   struct State;
   std::unique_ptr<State> state_;

@@ -100,6 +100,7 @@ RunFacts read_run_facts(const Database& database) {
   run.finished = meta.text("finished") == "1";
   run.tokenizer = meta.text("tokenizer");
   run.max_samples_per_feature = meta.number<std::uint32_t>("max_samples_per_feature");
+  run.random_samples_per_feature = meta.number<std::uint32_t>("random_samples_per_feature");
   run.sample_context_size = meta.number<std::uint32_t>("sample_context_size");
   run.sample_activation_threshold = meta.number<float>("sample_activation_threshold");
   run.sample_collection_freq = meta.number<std::uint64_t>("sample_collection_freq");

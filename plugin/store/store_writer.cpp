@@ -59,6 +59,7 @@ void StoreWriter::write_meta(Database& database, const SampleCollector& collecto
   put("finished", finished ? "1" : "0");
   put("tokenizer", header_.tokenizer);
   put("max_samples_per_feature", std::to_string(options.max_samples_per_feature));
+  put("random_samples_per_feature", std::to_string(options.random_samples_per_feature));
   put("sample_context_size", std::to_string(options.sample_context_size));
   put("sample_activation_threshold", format_float(options.sample_activation_threshold));
   put("sample_window_steps", window_rule_text(options.window_rule));

@@ -89,6 +89,36 @@ FeatureStatistics brute_statistics(const std::vector<Seen>& seen, const std::set
   return statistics;
 }
 
+// Every active place with its latest activation, the k with the smallest hashes.
+std::vector<Sample> brute_random(const std::vector<Seen>& seen, const std::set<std::uint64_t>& windows, std::size_t k) {
+  std::map<std::pair<SequenceId, std::uint32_t>, Sample> latest;
+  for (const Seen& one : seen) {
+    const Sample& sample = one.sample;
+    if (!windows.contains(one.window) || !std::isfinite(sample.activation) || sample.activation == 0) continue;
+    const auto [at, added] = latest.try_emplace({sample.sequence, sample.position}, sample);
+    const auto rank = [](const Sample& s) { return std::tuple(s.step, std::abs(s.activation), s.activation); };
+    if (!added && rank(sample) > rank(at->second)) at->second = sample;
+  }
+  std::map<std::uint64_t, Sample> by_hash;
+  for (const auto& [place, sample] : latest) by_hash[place_hash({place.first, place.second})] = sample;
+  std::vector<Sample> first;
+  for (const auto& [hash, sample] : by_hash) {
+    if (first.size() < k) first.push_back(sample);
+  }
+  return first;
+}
+
+ActivationHistogram brute_histogram(const std::vector<Seen>& seen, const std::set<std::uint64_t>& windows) {
+  ActivationHistogram histogram;
+  for (const Seen& one : seen) {
+    const float value = one.sample.activation;
+    if (!windows.contains(one.window) || !std::isfinite(value) || value == 0) continue;
+    const auto bin = std::floor(std::log2(std::abs(double{value})) * kBinsPerOctave + 1e-9) + 127 * kBinsPerOctave;
+    histogram.add(static_cast<std::uint32_t>(bin), 1);
+  }
+  return histogram;
+}
+
 class RandomRun {
  public:
   explicit RandomRun(unsigned seed) : random_(seed), pipeline_(1 + pick(70), options()) {
@@ -143,6 +173,10 @@ class RandomRun {
         const std::vector<Sample> samples = store.samples(0, feature, scope);
         REQUIRE(samples == expected(feature, windows, k()));
         REQUIRE(statistics[feature] == brute_statistics(record_.features[feature], windows));
+        REQUIRE(
+            store.random_samples(0, feature, scope) ==
+            brute_random(record_.features[feature], windows, pipeline_.collector.options().random_samples_per_feature));
+        REQUIRE(store.histogram(0, feature, scope) == brute_histogram(record_.features[feature], windows));
         for (const Sample& sample : samples) check_context(store, sample);
       }
     }
@@ -163,8 +197,11 @@ class RandomRun {
     for (const PartKind kind : {PartKind::open, PartKind::closed, PartKind::past}) {
       if (kept.part(kind) == nullptr) continue;
       for (std::uint32_t feature = 0; feature < record_.features.size(); ++feature) {
-        for (const Sample& sample : kept.part(kind)->samples.strongest(feature)) {
-          if (has_tokens(sample.sequence)) expected_pool.pin({sample.sequence, sample.position}, {});
+        const Part& part = *kept.part(kind);
+        for (const auto& samples : {part.samples.strongest(feature), part.random_samples.samples(feature)}) {
+          for (const Sample& sample : samples) {
+            if (has_tokens(sample.sequence)) expected_pool.pin({sample.sequence, sample.position}, {});
+          }
         }
       }
     }
@@ -186,6 +223,7 @@ class RandomRun {
     options.sample_activation_threshold = std::vector<float>{0.0f, 0.125f, 0.5f, 2.0f}[pick(4)];
     const WindowRule::Kind kinds[]{WindowRule::Kind::growing, WindowRule::Kind::fixed, WindowRule::Kind::single};
     options.window_rule = {kinds[pick(3)], 1 + pick(40)};
+    options.random_samples_per_feature = static_cast<std::uint32_t>(pick(6));
     return options;
   }
 

@@ -75,6 +75,9 @@ class RandomRun {
         for (const auto& sample : part->samples.strongest(feature)) {
           lists += pipeline_.collector.contexts().at(sample.context).empty() ? 0 : 1;
         }
+        for (const auto& sample : part->random_samples.samples(feature)) {
+          lists += pipeline_.collector.contexts().at(sample.context).empty() ? 0 : 1;
+        }
       }
     }
     CHECK(pipeline_.collector.contexts().lists() == lists);

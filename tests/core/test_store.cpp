@@ -79,8 +79,8 @@ TEST_CASE("a store of a newer format is refused, with both versions") {
   pipeline.checkpoint();
   const std::string path = pipeline.folder.file("samples.saetap");
   REQUIRE(refusal(path) == "accepted");
-  change(path, "PRAGMA user_version = 3");
-  CHECK(refusal(path) == path + ": format version 3; this saetap reads version 2");
+  change(path, "PRAGMA user_version = 4");
+  CHECK(refusal(path) == path + ": format version 4; this saetap reads version 3");
 }
 
 TEST_CASE("a store that ends early is refused at every length") {
@@ -178,6 +178,7 @@ TEST_CASE("missing or odd tokens give a shorter context, not a wrong one") {
 
 TEST_CASE("the text behind a window's top ten stays when no part needs it any more") {
   CollectorOptions options;
+  options.random_samples_per_feature = 0;
   options.max_samples_per_feature = 1;
   options.window_rule = {WindowRule::Kind::fixed, 1};
   Pipeline pipeline(1, options);
@@ -197,6 +198,7 @@ TEST_CASE("the text behind a window's top ten stays when no part needs it any mo
 
 TEST_CASE("a text that nothing needs any more leaves the file") {
   CollectorOptions options;
+  options.random_samples_per_feature = 0;
   options.max_samples_per_feature = 1;
   options.window_rule.kind = WindowRule::Kind::single;
   Pipeline pipeline(1, options);

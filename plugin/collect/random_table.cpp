@@ -1,0 +1,75 @@
+#include "plugin/collect/random_table.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace saetap {
+
+namespace {
+
+constexpr std::uint32_t kMostReserved = 256;
+constexpr std::uint32_t kAll = 0xFFFFFFFFu;
+
+std::uint64_t hash_of(const Sample& sample) {
+  return place_hash({sample.sequence, sample.position});
+}
+
+}  // namespace
+
+bool before_by_hash(const Sample& a, const Sample& b) {
+  return std::tuple(hash_of(a), a.sequence, a.position) < std::tuple(hash_of(b), b.sequence, b.position);
+}
+
+RandomTable::RandomTable(std::int64_t features, std::uint32_t k)
+    : k_(k), heaps_(static_cast<std::size_t>(features)), bars_(static_cast<std::size_t>(features), k == 0 ? 0 : kAll) {}
+
+RandomTable::Kept RandomTable::offer(std::uint32_t feature, const Sample& sample, Sample* dropped) {
+  if (k_ == 0) return Kept::no;
+  Heap& heap = heaps_[feature];
+  const bool full = heap.size() >= k_;
+  if (full && before_by_hash(heap.top(), sample)) return Kept::no;
+  const auto same =
+      std::find_if(heap.begin(), heap.end(), [&](const Sample& kept) { return same_place(kept, sample); });
+  if (same != heap.end()) {
+    if (!later_at_same_place(sample, *same)) return Kept::no;
+    *dropped = *same;
+    replace(heap, sample);
+    return Kept::replaced_same_place;
+  }
+  if (full) {
+    *dropped = heap.top();
+    heap.pop();
+  } else if (heap.empty()) {
+    heap.reserve(std::min(k_, kMostReserved));
+  }
+  heap.push(sample);
+  if (heap.size() == k_) bars_[feature] = static_cast<std::uint32_t>(hash_of(heap.top()) >> 32);
+  return full ? Kept::replaced_last : Kept::added;
+}
+
+// A heap cannot change an element: it is taken apart and built again. Rare: only where a place comes round again.
+void RandomTable::replace(Heap& heap, const Sample& sample) {
+  std::vector<Sample> kept(heap.begin(), heap.end());
+  heap.clear();
+  for (const Sample& other : kept) heap.push(same_place(other, sample) ? sample : other);
+}
+
+std::vector<Sample> RandomTable::samples(std::uint32_t feature) const {
+  const Heap& heap = heaps_[feature];
+  std::vector<Sample> samples(heap.begin(), heap.end());
+  std::sort(samples.begin(), samples.end(), before_by_hash);
+  return samples;
+}
+
+std::vector<Sample> merge_random(std::span<const std::vector<Sample>> lists, std::size_t k) {
+  std::vector<Sample> all;
+  for (const std::vector<Sample>& list : lists) all.insert(all.end(), list.begin(), list.end());
+  std::sort(all.begin(), all.end(), [](const Sample& a, const Sample& b) {
+    return same_place(a, b) ? later_at_same_place(a, b) : before_by_hash(a, b);
+  });
+  all.erase(std::unique(all.begin(), all.end(), same_place), all.end());
+  all.resize(std::min(k, all.size()));
+  return all;
+}
+
+}  // namespace saetap

@@ -1,0 +1,50 @@
+// An unbiased random sample of every feature's active tokens.
+#pragma once
+
+#include <boost/heap/priority_queue.hpp>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "plugin/collect/sample.h"
+
+namespace saetap {
+
+// The order of a random sample: by hash, and by place where two are equal.
+[[nodiscard]] bool before_by_hash(const Sample& a, const Sample& b);
+
+// Per feature the k places with the smallest hashes (see place_hash): every active token is as likely to be kept as any
+// other, and the same ones are kept in whatever order, on whatever ranks they come. A place counts once, with its
+// latest activation. Memory is reserved at a feature's first offer. Not thread-safe.
+class RandomTable {
+ public:
+  RandomTable(std::int64_t features, std::uint32_t k);
+
+  // Upper 32 bits of the largest hash that could still enter, [features]; all ones until a feature is full.
+  [[nodiscard]] std::span<const std::uint32_t> bars() const { return bars_; }
+
+  enum class Kept : std::uint8_t { no, added, replaced_last, replaced_same_place };
+  // Offers a finite sample that is not 0. If another one had to go, it is written to `dropped`.
+  Kept offer(std::uint32_t feature, const Sample& sample, Sample* dropped);
+
+  // The kept samples in the order of their hashes.
+  [[nodiscard]] std::vector<Sample> samples(std::uint32_t feature) const;
+  [[nodiscard]] std::uint32_t k() const { return k_; }
+
+ private:
+  struct LargestOnTop {
+    bool operator()(const Sample& a, const Sample& b) const { return before_by_hash(a, b); }
+  };
+  using Heap = boost::heap::priority_queue<Sample, boost::heap::compare<LargestOnTop>>;
+
+  void replace(Heap& heap, const Sample& sample);
+
+  std::uint32_t k_;
+  std::vector<Heap> heaps_;
+  std::vector<std::uint32_t> bars_;
+};
+
+// The k of several lists with the smallest hashes, in their order, a place counting once with its latest activation.
+[[nodiscard]] std::vector<Sample> merge_random(std::span<const std::vector<Sample>> lists, std::size_t k);
+
+}  // namespace saetap
