@@ -1,3 +1,4 @@
+#include <array>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -33,21 +34,28 @@ struct ShownSample {
 struct ShownFeature {
   std::uint32_t feature = 0;
   FeatureStatistics statistics;
+  ActivationHistogram histogram;
   std::vector<Neighbor> neighbors;
   std::vector<TokenCount> tokens;
   std::size_t samples_kept = 0;
   std::vector<ShownSample> samples;
+  std::vector<Sample> random_samples;
 };
+
+// Shares of the active values below which a quantile lies.
+constexpr std::array<int, 5> kQuantiles{10, 25, 50, 75, 99};
 
 ShownFeature read_feature(const OpenedStore& store, const ShowRequest& request) {
   ShownFeature shown;
   shown.feature = checked_feature(store.stored(), request.feature);
   shown.statistics = store.reader.statistics(store.site(), store.scope)[shown.feature];
+  shown.histogram = store.reader.histogram(store.site(), shown.feature, store.scope);
   const DecoderNeighbors neighbors(store.reader.decoder_directions(store.site()), store.stored().site.features);
   shown.neighbors = neighbors.nearest(shown.feature, kNeighborsShown);
   const std::vector<Sample> samples = store.reader.samples(store.site(), shown.feature, store.scope);
   shown.samples_kept = samples.size();
   shown.tokens = commonest_tokens(store.reader, samples, kTokensShown);
+  shown.random_samples = store.reader.random_samples(store.site(), shown.feature, store.scope);
   const std::uint32_t context = request.context.value_or(store.reader.run().sample_context_size);
   const auto top = std::span(samples).first(std::min(request.top, samples.size()));
   const auto around = store.reader.context_activations(store.site(), shown.feature, store.scope, top);
@@ -69,6 +77,16 @@ std::string header_text(const ShownFeature& shown, std::uint64_t eligible) {
   for (std::size_t i = 0; i < shown.neighbors.size(); ++i) {
     text += (i == 0 ? "   decoder-nearest " : ", ") + std::to_string(shown.neighbors[i].feature) + " (" +
             activation_text(shown.neighbors[i].cosine) + ")";
+  }
+  return text;
+}
+
+// "active values 10 % below 0.41 · 50 % below 1.33 · …"
+std::string quantiles_text(const ActivationHistogram& histogram) {
+  std::string text = "of its active values";
+  for (const int percent : kQuantiles) {
+    text += (percent == kQuantiles.front() ? " " : " · ") + std::to_string(percent) + " % below " +
+            activation_text(histogram.quantile(percent / 100.0));
   }
   return text;
 }
@@ -110,6 +128,7 @@ void print_feature(const OpenedStore& store, const ShownFeature& shown) {
               << '\n';
     return;
   }
+  if (shown.histogram.total() > 0) std::cout << quantiles_text(shown.histogram) << '\n';
   if (!shown.tokens.empty()) {
     std::cout << "activating tokens of " << shown.samples_kept
               << " samples: " << tokens_text(shown, store.tokenizer.get()) << '\n';
@@ -124,6 +143,12 @@ Json json_of(const OpenedStore& store, const ShownFeature& shown) {
               {"scope", json_of_scope(store.stored(), store.scope)},
               {"feature", shown.feature}};
   object.update(json_of_statistics(shown.statistics, store.facts().eligible));
+  object["quantiles"] = Json::object();
+  for (const int percent : kQuantiles) {
+    const bool any = shown.histogram.total() > 0;
+    object["quantiles"][std::to_string(percent)] =
+        any ? Json(shown.histogram.quantile(percent / 100.0)) : Json(nullptr);
+  }
   object["decoder_nearest"] = Json::array();
   for (const Neighbor& neighbor : shown.neighbors) {
     object["decoder_nearest"].push_back({{"feature", neighbor.feature}, {"cosine", neighbor.cosine}});
@@ -134,6 +159,13 @@ Json json_of(const OpenedStore& store, const ShownFeature& shown) {
   for (const ShownSample& shown_sample : shown.samples) {
     Json& sample = object["samples"].emplace_back(json_of_sample(shown_sample.sample, shown_sample.excerpt));
     if (!shown_sample.along.empty()) sample["activations"] = json_of_activations(shown_sample.along);
+  }
+  object["random_samples"] = Json::array();
+  for (const Sample& sample : shown.random_samples) {
+    object["random_samples"].push_back({{"activation", sample.activation},
+                                        {"sequence", std::to_string(sample.sequence)},
+                                        {"position", sample.position},
+                                        {"step", sample.step}});
   }
   return object;
 }
