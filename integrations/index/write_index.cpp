@@ -7,6 +7,7 @@
 #include "integrations/cli/failure.h"
 #include "integrations/cli/progress.h"
 #include "integrations/index/activation_files.h"
+#include "integrations/index/tensor_file.h"
 #include "integrations/index/token_file.h"
 #include "plugin/session/float_rows.h"
 #include "plugin/trace/row_file_writer.h"
@@ -90,7 +91,8 @@ void check_output(const IndexRequest& request) {
   for (const auto* files : {&request.activations, &request.tokens, &request.masks}) {
     for (const auto& file : *files) {
       std::error_code differs;
-      if (std::filesystem::equivalent(file, request.output, differs)) refuse(request.output + ": it is read, too");
+      if (std::filesystem::equivalent(tensor_place(file).file, request.output, differs))
+        refuse(request.output + ": it is read, too");
     }
   }
 }

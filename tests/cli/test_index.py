@@ -354,6 +354,12 @@ class WhatDoesNotFit(IndexTest):
         content = self.tokens.read_bytes()
         self.fails(2, f"{self.tokens}: it is read, too", "index", *files, "-o", self.tokens)
         self.assertEqual(self.tokens.read_bytes(), content)
+        both = self.saved("read.pt", {"acts": self.rows, "ids": self.ids})
+        content = both.read_bytes()
+        for out in (both, self.folder / "." / "read.pt"):
+            self.fails(2, f"{out}: it is read, too", "index", "--activations", f"{both}:acts", "--tokens",
+                       f"{both}:ids", "-o", out)
+        self.assertEqual(both.read_bytes(), content)
 
 
 class Usage(IndexTest):
