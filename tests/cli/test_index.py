@@ -188,6 +188,16 @@ class WhatIsWritten(IndexTest):
         masked = ("--mask", self.written("mask.npy", npy(self.mask)))
         self.check(self.index(acts, self.tokens, *masked, "--omit-masked"), self.rows[kept], self.ids, flags)
 
+    def test_long_stretches_of_tokens_without_a_row(self) -> None:
+        # So many that a whole batch of what is read at once has none.
+        rows = torch.randn(2200, T, D)
+        ids = torch.randint(1, 30000, (2200, T), dtype=torch.int32)
+        ids[100:2100] = PAD
+        kept = ids != PAD
+        found = self.index(self.written("few.npy", npy(rows[kept])), self.written("long.npy", npy(ids)), "--omit-ids", PAD)
+        self.assertEqual(len(found.pairs), 256)
+        self.check(found, rows[kept], ids, torch.where(kept, 3, 1))
+
     def test_masks(self) -> None:
         flags = torch.where(self.ids != PAD, 3, 2)
         for mask in (self.mask, self.mask.bool(), self.mask.to(torch.uint8), self.mask.float()):
