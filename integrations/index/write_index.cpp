@@ -7,6 +7,7 @@
 #include "integrations/cli/failure.h"
 #include "integrations/cli/progress.h"
 #include "integrations/index/activation_files.h"
+#include "integrations/index/natural_order.h"
 #include "integrations/index/tensor_file.h"
 #include "integrations/index/token_file.h"
 #include "plugin/session/float_rows.h"
@@ -61,6 +62,18 @@ void check_counts(const Shard& shard, const IndexRequest& request) {
                    : ": say with --omit-ids, or --omit-masked, which tokens have no row"));
 }
 
+// A shell lists shard10 before shard2, and nothing in the rows would show that they lie beside the wrong tokens.
+void check_order(const IndexRequest& request) {
+  const auto& files = request.activations;
+  if (request.tokens.size() != 1 || request.in_given_order) return;
+  for (std::size_t i = 1; i < files.size(); ++i) {
+    if (!naturally_before(files[i], files[i - 1])) continue;
+    refuse(files[i] + " is given after " + files[i - 1] +
+           ", and one file of --tokens has the tokens of both: give --activations in the order of the tokens, as "
+           "$(ls -v FILES) lists them, or say --in-given-order if this is it");
+  }
+}
+
 std::vector<Shard> open_shards(const IndexRequest& request) {
   const auto& activations = request.activations;
   const auto& tokens = request.tokens;
@@ -72,6 +85,7 @@ std::vector<Shard> open_shards(const IndexRequest& request) {
   if (!request.masks.empty() && request.masks.size() != tokens.size()) {
     refuse(count(tokens) + " files of --tokens and " + count(request.masks) + " of --mask: as many are needed");
   }
+  check_order(request);
   std::vector<Shard> shards;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     const auto files = tokens.size() == 1 ? activations : std::vector{activations[i]};

@@ -179,6 +179,18 @@ class WhatIsWritten(IndexTest):
         self.assertEqual({len(row) for row in found.ids}, {5, 10})
         self.assertEqual(sum(found.ids, []), self.ids.flatten().tolist())
 
+    def test_shards_in_an_order_of_their_own(self) -> None:
+        parts = self.rows.split(2)
+        acts = [self.written(f"part{i}.npy", npy(part)) for i, part in enumerate(parts)]
+        self.assertGreater(len(acts), 10)
+        self.check(self.index(acts, self.tokens), self.rows, self.ids)
+        listed = sorted(acts)  # as a shell does it
+        mixed = torch.cat([parts[acts.index(path)] for path in listed])
+        self.check(self.index(listed, self.tokens, "--in-given-order"), mixed, self.ids)
+        # With tokens of its own each shard has them wherever it stands.
+        tokens = [self.written(f"of{i}.npy", npy(part)) for i, part in enumerate(self.ids.split(2))]
+        self.index(listed, sorted(tokens))
+
     def test_tokens_without_a_row(self) -> None:
         kept = self.ids != PAD
         acts = self.written("kept.npy", npy(self.rows[kept]))
@@ -231,13 +243,20 @@ class WhatDoesNotFit(IndexTest):
                      short, self.tokens)
         self.refuses(f"{short} holds 230 rows, and {self.tokens} has 192 tokens that have one, of 240 tokens with",
                      short, self.tokens, "--omit-ids", PAD)
-        self.refuses(f"2 files of --activations hold 470 rows, and {self.tokens} has 240", [short, self.acts],
+        self.refuses(f"2 files of --activations hold 470 rows, and {self.tokens} has 240", [self.acts, short],
                      self.tokens)
         self.refuses("3 files of --activations and 2 of --tokens: as many are needed, or one",
                      [self.acts] * 3, [self.tokens] * 2)
         self.refuses("2 files of --tokens and 1 of --mask", [self.acts] * 2, [self.tokens] * 2, "--mask", self.tokens)
         # The second shard is short, and nothing was written of the first.
         self.refuses(f"{short} holds 230 rows", [self.acts, short], [self.tokens] * 2)
+
+    def test_shards_in_the_order_of_a_shell(self) -> None:
+        names = ("part0.npy", "part1.npy", "part10.npy", "part11.npy", "part2.npy")
+        acts = [self.written(name, npy(part)) for name, part in zip(names, self.rows.split(5), strict=True)]
+        self.refuses(f"{acts[4]} is given after {acts[3]}, and one file of --tokens has the tokens of both: give "
+                     "--activations in the order of the tokens, as $(ls -v FILES) lists them, or say --in-given-order",
+                     acts, self.tokens)
 
     def test_shapes(self) -> None:
         wide = self.written("wide.npy", npy(torch.zeros(B, T, D + 1)))
