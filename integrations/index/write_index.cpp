@@ -46,6 +46,12 @@ void for_all_rows(const TokenFile& tokens, Work work) {
   }
 }
 
+// As many rows as tokens, but cut into texts elsewhere: they are not of each other, or one of them is turned.
+void check_lengths(const Shard& shard) {
+  const auto other = shard.activations.not_of_length(shard.tokens.length());
+  if (!other.empty()) refuse(other + ", has texts of another length than " + shard.tokens.text());
+}
+
 void check_counts(const Shard& shard, const IndexRequest& request) {
   std::int64_t all = 0, with_row = 0, attended = 0;
   for_all_rows(shard.tokens, [&](const TokenRows& rows) {
@@ -54,8 +60,8 @@ void check_counts(const Shard& shard, const IndexRequest& request) {
     attended += std::ranges::count(rows.attended, std::uint8_t{1});
   });
   if (attended == 0) refuse(shard.tokens_path + ": its mask leaves out every token; 1 is what is attended to");
-  if (with_row == shard.activations.rows()) return;
   const bool omitting = !request.omitted_ids.empty() || request.omit_masked;
+  if (with_row == shard.activations.rows()) return omitting ? void() : check_lengths(shard);
   refuse(shard.activations.text() + ", and " + shard.tokens_path + " has " + count_of(with_row) +
          " tokens that have one" +
          (omitting ? ", of " + count_of(all) + " tokens with those omitted"

@@ -175,7 +175,8 @@ class WhatIsWritten(IndexTest):
         self.check(self.index(flat, self.tokens), self.rows, self.ids)
         # Rows of tokens may be longer in one shard than in another.
         short = self.written("short.npy", npy(self.ids[7:].reshape(-1, 5)))
-        found = self.index([acts[0], self.written("rest.npy", npy(self.rows[7:]))], [tokens[0], short])
+        rest = self.written("rest.npy", npy(self.rows[7:].reshape(-1, 5, D)))
+        found = self.index([acts[0], rest], [tokens[0], short])
         self.assertEqual({len(row) for row in found.ids}, {5, 10})
         self.assertEqual(sum(found.ids, []), self.ids.flatten().tolist())
 
@@ -280,6 +281,14 @@ class WhatDoesNotFit(IndexTest):
         self.refuses("no token has a row", self.written("none.npy", npy(torch.zeros(0, D))), self.tokens,
                      "--mask", self.written("mask.npy", npy(self.mask)), "--omit-masked", "--omit-ids",
                      ",".join(map(str, set(self.ids.flatten().tolist()))))
+
+    def test_texts_of_another_length(self) -> None:
+        turned = self.written("turned.npy", npy(self.rows.transpose(0, 1)))
+        self.refuses(f"{turned}, [10, 24, 64] of float32, has texts of another length than {self.tokens}, [24, 10] of "
+                     "int32", turned, self.tokens)
+        flat = self.written("flat.npy", npy(self.ids.flatten()))
+        self.refuses(f"{self.acts}, [24, 10, 64] of float32, has texts of another length than {flat}, [30, 8] of int32",
+                     self.acts, flat, "--length", 8)
 
     def test_ids_and_masks_out_of_range(self) -> None:
         ids = self.ids.long()
