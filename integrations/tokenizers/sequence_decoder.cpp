@@ -16,6 +16,9 @@ class SequenceDecoder : public Decoder {
   void decode(std::vector<OwnedText>& parts) const override {
     for (const auto& decoder : decoders_) decoder->decode(parts);
   }
+  void decode_excerpt(std::vector<OwnedText>& parts) const override {
+    for (const auto& decoder : decoders_) decoder->decode_excerpt(parts);
+  }
 
  private:
   std::vector<std::unique_ptr<Decoder>> decoders_;

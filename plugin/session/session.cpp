@@ -351,7 +351,7 @@ bool Session::save_files(const SampleCollector& collector, const CheckpointEvent
     auto options = samples_json_options(config_);
     const auto texts = store.token_texts();
     const auto tokenizer = texts.empty() ? tokenizer_ : tokenizer_of_texts(texts);
-    if (tokenizer) options.decode = [&](std::span<const std::int32_t> tokens) { return tokenizer->decode(tokens); };
+    if (tokenizer) options.decode = [&](std::span<const std::int32_t> tokens) { return tokenizer->excerpt(tokens); };
     write_samples_json(store, json_path, options);
   } catch (const std::exception& error) {
     log(LogLevel::warning, "not written   " + json_path + ": " + error.what() + "; the store is whole");

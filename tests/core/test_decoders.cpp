@@ -72,6 +72,23 @@ TEST_CASE("Llama's sequence strips the text's first space, not the tokens'") {
   CHECK(decoded(kLlama, R"([["", 0], ["▁", 1], ["▁a", 2]])") == Pieces{"", "", " a"});
 }
 
+TEST_CASE("of bytes that a cut went through, only the character at the cut is lost to an excerpt") {
+  const TokenizerFile file(R"({"decoder": )" + kLlama + R"(, "model": {"vocab": {"<0xE0>": 0, "<0xB8>": 1, "<0x81>": 2,
+    "<0xFF>": 3, "▁a": 4}}})");
+  const auto tokenizer = file.load();
+  const auto excerpt = [&](const saetap::Ids& ids) { return tokenizer->excerpt_pieces(ids); };
+  const std::string broken = "\uFFFD";
+  CHECK(excerpt({1, 2, 0, 1, 2, 0}) == Pieces{"", "", "", "", "ก", ""});
+  CHECK(tokenizer->pieces(saetap::Ids{1, 2, 0, 1, 2, 0}) == Pieces(6, broken));
+  CHECK(excerpt({2, 4, 0, 1}) == Pieces{"", "a", "", ""});
+  CHECK(excerpt({4, 1, 4, 0, 4}) == Pieces{"a", broken, " a", broken, " a"});  // no cut: within the excerpt
+  CHECK(excerpt({4, 2, 2, 2, 2}) == Pieces{"a", broken, broken, broken, broken});
+  CHECK(excerpt({3, 4, 3}) == Pieces{broken, " a", broken});  // begins no character
+  CHECK(excerpt({1}) == Pieces{broken});
+  CHECK(excerpt({2, 0, 1}) == Pieces(3, broken));  // nothing would be left
+  CHECK(excerpt({}).empty());
+}
+
 TEST_CASE("Strip cuts at most what there is") {
   const auto strip = [](const std::string& start, const std::string& stop) {
     return R"({"type": "Strip", "content": "a", "start": )" + start + R"(, "stop": )" + stop + "}";
