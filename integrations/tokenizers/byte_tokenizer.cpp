@@ -22,10 +22,4 @@ std::vector<std::string> ByteTokenizer::pieces(std::span<const std::int32_t> tok
   return pieces_of({&text, 1}, tokens.size());
 }
 
-std::unique_ptr<Tokenizer> tokenizer_of_texts(const std::vector<std::pair<std::int32_t, std::string>>& texts) {
-  IdTable table;
-  for (const auto& [id, text] : texts) table.add(id, text);
-  return std::make_unique<ByteTokenizer>(std::move(table), std::vector<std::int32_t>{}, std::vector<std::int32_t>{});
-}
-
 }  // namespace saetap

@@ -56,8 +56,9 @@ class Tokenizer {
 // not supported (which is named).
 [[nodiscard]] std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path);
 
-// A tokenizer of nothing but the bytes of each token, as a callback gave them. Throws TokenizerError: an id twice.
+// The bytes that a program gave as the text of each token; `rest` has the text of the others, as it stands between its
+// own tokens. Null: they are shown as ids. Throws TokenizerError: an id twice.
 [[nodiscard]] std::unique_ptr<Tokenizer> tokenizer_of_texts(
-    const std::vector<std::pair<std::int32_t, std::string>>& texts);
+    const std::vector<std::pair<std::int32_t, std::string>>& texts, std::shared_ptr<const Tokenizer> rest);
 
 }  // namespace saetap

@@ -175,6 +175,19 @@ TEST_CASE("what no format is like is refused, with the formats there are") {
   CHECK(TokenizerFile(R"({"a": 0})", "without_extension").error() == "no error");
 }
 
+TEST_CASE("texts that a program gave go before the tokenizer's, token by token") {
+  const std::shared_ptr<const saetap::Tokenizer> rest =
+      TokenizerFile("[UNK]\nwalk\n##ing\n.\nhome", "vocab.txt").load();
+  const auto some = saetap::tokenizer_of_texts({{1, "go"}, {4, " \xE6\x96"}, {9, "\x87"}}, rest);
+  CHECK(some->pieces(Ids{1, 2, 3}) == Pieces{"go", "ing", "."});
+  CHECK(some->pieces(Ids{4, 9, 8}) == Pieces{" ", "文", " [id 8]"});
+  CHECK(some->excerpt_pieces(Ids{1, 2}) == Pieces{"go", "ing"});
+  CHECK(some->special_ids() == Ids{0});
+  const auto alone = saetap::tokenizer_of_texts({{1, "go"}}, nullptr);
+  CHECK(alone->pieces(Ids{1, 2}) == Pieces{"go", "[id 2]"});
+  CHECK_THROWS_AS((void)saetap::tokenizer_of_texts({{1, "go"}, {1, "went"}}, rest), saetap::TokenizerError);
+}
+
 TEST_CASE("base64 is read strictly") {
   CHECK(saetap::from_base64("") == "");
   CHECK(saetap::from_base64("Zm9vYg==") == "foob");
