@@ -1,6 +1,7 @@
 // The two formats that are a bare vocabulary: each is a tokenizer.json of which the rest is known.
 #include <nlohmann/json.hpp>
 
+#include "integrations/tokenizers/boundary_names.h"
 #include "integrations/tokenizers/tokenizer_formats.h"
 #include "integrations/tokenizers/utf8.h"
 
@@ -13,6 +14,11 @@ nlohmann::json special_token(std::size_t id, std::string_view content) {
 
 bool is_special_in_bert(std::string_view token) {
   return token == "[PAD]" || token == "[UNK]" || token == "[CLS]" || token == "[SEP]" || token == "[MASK]";
+}
+
+// The file does not say it of its tokens: "<|endoftext|>" (GPT-2), "<s>", "<mask>"… (RoBERTa).
+bool is_special_name(std::string_view token) {
+  return is_boundary_name(token) || token == "<unk>" || token == "<mask>";
 }
 
 // The lines, without their ends. The last one need not have any.
@@ -31,11 +37,9 @@ std::vector<std::string_view> lines_of(std::string_view bytes) {
 }  // namespace
 
 std::unique_ptr<Tokenizer> tokenizer_from_vocab_json(nlohmann::json vocab) {
-  constexpr std::string_view kEndOfText = "<|endoftext|>";
   nlohmann::json added = nlohmann::json::array();
-  const auto end = vocab.find(kEndOfText);
-  if (end != vocab.end() && end->is_number_unsigned()) {
-    added.push_back(special_token(end->get<std::size_t>(), kEndOfText));
+  for (const auto& [text, id] : vocab.items()) {
+    if (is_special_name(text) && id.is_number_unsigned()) added.push_back(special_token(id.get<std::size_t>(), text));
   }
   nlohmann::json tokenizer;
   tokenizer["model"]["vocab"] = std::move(vocab);

@@ -165,6 +165,10 @@ TEST_CASE("vocab.json: byte-level, and a token may be called as a tokenizer's pa
   CHECK(tokenizer->pieces(Ids{0, 1, 3, 4}) == Pieces{"model", " vocab", "<|endoftext|>", "[id 4]"});
   CHECK(tokenizer->special_ids() == Ids{3});
   CHECK(tokenizer->boundary_ids() == Ids{3});
+  const auto roberta =
+      TokenizerFile(R"({"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "a": 4, "<mask>": 9})", "vocab.json").load();
+  CHECK(roberta->special_ids() == Ids{0, 1, 2, 3, 9});
+  CHECK(roberta->boundary_ids() == Ids{0, 1, 2});
   CHECK(mentions(error_of("vocab.json", R"({"a": -1})"), "0 to 2147483647"));
 }
 
