@@ -65,6 +65,9 @@ TEST_CASE("a decoder that is not supported is named") {
   const std::string json = tokenizer_json(kVocab, "[]", R"({"type": "Phonetic"})");
   CHECK_THROWS_AS((void)TokenizerFile(json).load(), saetap::UnsupportedTokenizer);
   CHECK(mentions(error_of(json), "\"Phonetic\" is not supported; token ids are shown instead"));
+  const std::string old = tokenizer_json(kVocab, "[]", R"({"prefix": "##", "cleanup": true})");
+  CHECK_THROWS_AS((void)TokenizerFile(old).load(), saetap::UnsupportedTokenizer);
+  CHECK(mentions(error_of(old), "old form without a \"type\" (cleanup, prefix), which is not supported; token ids"));
   const std::string regex = tokenizer_json(
       kVocab, "[]",
       R"({"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"Regex": "a+"}, "content": "b"}]})");
