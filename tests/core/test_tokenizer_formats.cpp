@@ -155,6 +155,9 @@ TEST_CASE("vocab.txt: a token a line, in BERT's manner") {
   CHECK(tokenizer->pieces(Ids{2, 5, 6, 7, 3, 8}) == Pieces{"[CLS]", " walk", "ing", ".", " [SEP]", " [id 8]"});
   CHECK(tokenizer->special_ids() == Ids{0, 1, 2, 3, 4});
   CHECK(tokenizer->boundary_ids() == Ids{0, 2, 3});
+  const auto spaced = TokenizerFile("[UNK] \t\nwalk\u3000\u00A0 \n \u2009home\u200B\r\n\u0085\n", "vocab.txt").load();
+  CHECK(spaced->pieces(Ids{0, 1, 2, 3}) == Pieces{"[UNK]", " walk", "  \u2009home\u200B", " "});
+  CHECK(spaced->special_ids() == Ids{0});
   CHECK(mentions(error_of("vocab.txt", "some\ntext\n"), "no line [UNK]"));
   CHECK(mentions(error_of("vocab.txt", "[UNK]\n\xFF\n"), "line 2 is not UTF-8"));
 }
