@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "integrations/tokenizers/owned_text.h"
+#include "integrations/tokenizers/texts_or_ids.h"
 
 namespace saetap {
 
@@ -13,13 +13,15 @@ ByteTokenizer::ByteTokenizer(IdTable bytes, std::vector<std::int32_t> special_id
 }
 
 std::vector<std::string> ByteTokenizer::pieces(std::span<const std::int32_t> tokens) const {
-  OwnedText joined(0);
-  for (std::uint32_t i = 0; i < tokens.size(); ++i) {
-    const std::string* bytes = bytes_.entry(tokens[i]);
-    joined.append(bytes ? *bytes : unknown_id_text(tokens[i]), i);
-  }
-  const OwnedText text = utf8_lossy(joined);
-  return pieces_of({&text, 1}, tokens.size());
+  return texts_or_ids(tokens, [&] {
+    OwnedText joined(0);
+    for (std::uint32_t i = 0; i < tokens.size(); ++i) {
+      const std::string* bytes = bytes_.entry(tokens[i]);
+      joined.append(bytes ? *bytes : unknown_id_text(tokens[i]), i);
+    }
+    const OwnedText text = utf8_lossy(joined);
+    return pieces_of({&text, 1}, tokens.size());
+  });
 }
 
 }  // namespace saetap

@@ -1,8 +1,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "integrations/tokenizers/id_table.h"
-#include "integrations/tokenizers/owned_text.h"
+#include "integrations/tokenizers/texts_or_ids.h"
 #include "integrations/tokenizers/tokenizer.h"
 
 namespace saetap {
@@ -36,13 +35,15 @@ class GivenTexts : public Tokenizer {
   // Characters may be of several tokens whose bytes were given, so all is joined before it is judged.
   [[nodiscard]] std::vector<std::string> joined(std::span<const std::int32_t> tokens,
                                                 const std::vector<std::string>& others) const {
-    OwnedText bytes(0);
-    for (std::uint32_t i = 0; i < tokens.size(); ++i) {
-      const std::string* given = texts_.entry(tokens[i]);
-      bytes.append(given ? *given : others.empty() ? unknown_id_text(tokens[i]) : others[i], i);
-    }
-    const OwnedText text = utf8_lossy(bytes);
-    return pieces_of({&text, 1}, tokens.size());
+    return texts_or_ids(tokens, [&] {
+      OwnedText bytes(0);
+      for (std::uint32_t i = 0; i < tokens.size(); ++i) {
+        const std::string* given = texts_.entry(tokens[i]);
+        bytes.append(given ? *given : others.empty() ? unknown_id_text(tokens[i]) : others[i], i);
+      }
+      const OwnedText text = utf8_lossy(bytes);
+      return pieces_of({&text, 1}, tokens.size());
+    });
   }
 
   IdTable texts_;

@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "integrations/tokenizers/decoder.h"
+#include "integrations/tokenizers/texts_or_ids.h"
 #include "integrations/tokenizers/tokenizer_formats.h"
 #include "integrations/tokenizers/vocabulary.h"
 
@@ -20,15 +21,19 @@ class JsonTokenizer : public Tokenizer {
       : decoder_(make_decoder(part(tokenizer, "decoder"))), vocabulary_(tokenizer) {}
 
   [[nodiscard]] std::vector<std::string> pieces(std::span<const std::int32_t> tokens) const override {
-    std::vector<OwnedText> parts = entries(tokens);
-    decoder_->decode(parts);
-    return pieces_of(parts, tokens.size());
+    return texts_or_ids(tokens, [&] {
+      std::vector<OwnedText> parts = entries(tokens);
+      decoder_->decode(parts);
+      return pieces_of(parts, tokens.size());
+    });
   }
 
   [[nodiscard]] std::vector<std::string> excerpt_pieces(std::span<const std::int32_t> tokens) const override {
-    std::vector<OwnedText> parts = entries(tokens);
-    decoder_->decode_excerpt(parts);
-    return pieces_of(parts, tokens.size());
+    return texts_or_ids(tokens, [&] {
+      std::vector<OwnedText> parts = entries(tokens);
+      decoder_->decode_excerpt(parts);
+      return pieces_of(parts, tokens.size());
+    });
   }
 
   [[nodiscard]] const std::vector<std::int32_t>& special_ids() const override { return vocabulary_.special_ids(); }

@@ -126,6 +126,18 @@ TEST_CASE("ids outside the vocabulary are shown in their place, whatever the dec
   CHECK(tokenizer->pieces({}).empty());
 }
 
+TEST_CASE("a decoder that multiplies the text without end leaves the ids") {
+  std::string twice = R"({"type": "Replace", "pattern": {"String": "a"}, "content": "aa"})";
+  for (int i = 0; i < 39; ++i) twice += R"(, {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"})";
+  CHECK(decoded(R"({"type": "Sequence", "decoders": [)" + twice + "]}", R"([["a", 0], ["b", 1]])") ==
+        Pieces{"[id 0]", "[id 1]"});
+  // What is long by itself is still text: 2^18 letters.
+  const std::string half = std::string(1 << 18, 'a');
+  CHECK(decoded(R"({"type": "Fuse"})", R"([[")" + half + R"(", 0], ["b", 1]])") == Pieces{half, "b"});
+  CHECK(decoded(R"({"type": "Replace", "pattern": {"String": ""}, "content": ")" + half + R"("})",
+                R"([["aaaaa", 0]])") == Pieces{"[id 0]"});
+}
+
 TEST_CASE("decoders that lack something are refused with a reason") {
   CHECK(mentions(error_of(R"({"type": "Metaspace"})"), "Metaspace decoder lacks a text \"replacement\""));
   CHECK(mentions(error_of(R"({"type": "Metaspace", "replacement": ""})"), "a single character"));
