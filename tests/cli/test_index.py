@@ -14,6 +14,7 @@ import struct
 import subprocess
 import unittest
 import zipfile
+from collections import OrderedDict, defaultdict
 from pathlib import Path
 
 import torch
@@ -353,8 +354,16 @@ class WhatDoesNotFit(IndexTest):
         both = self.written("both.safetensors", safetensors(a=self.rows, b=self.rows))
         self.refuses(f"{both}: which tensor? It holds a, b (name one behind a colon, FILE:NAME)", both, self.tokens)
         self.refuses(f"{both}: there is no tensor c, only a, b", f"{both}:c", self.tokens)
-        self.refuses("", self.saved("list.pt", [self.rows]), self.tokens)
+        for value in ([self.rows], OrderedDict(a=self.rows), {"a": OrderedDict(a=self.rows)}, {}, {1: self.rows},
+                      defaultdict(list, a=self.rows), {"a": unittest.TestCase}, {"a": {"b": self.rows}}, None):
+            path = self.saved("odd.pt", value)
+            self.refuses(f"{path}: a tensor or a plain dict of tensors can be read; it holds ", path, self.tokens)
         self.refuses("", self.saved("old.pt", self.rows, _use_new_zipfile_serialization=False), self.tokens)
+        packed = self.folder / "packed.pt"
+        with zipfile.ZipFile(self.saved("stored.pt", self.rows)) as stored, zipfile.ZipFile(packed, "w") as archive:
+            for name in stored.namelist():
+                archive.writestr(name, stored.read(name), zipfile.ZIP_DEFLATED)
+        self.refuses(f"{packed}: its tensors are compressed: save it again with torch.save", packed, self.tokens)
         with zipfile.ZipFile(self.folder / "other.pt", "w") as archive:
             archive.writestr("other/text", "text")
         self.refuses(f"{self.folder}/other.pt: a zip archive", self.folder / "other.pt", self.tokens)
