@@ -8,6 +8,7 @@
 #include "integrations/cli/progress.h"
 #include "integrations/index/activation_files.h"
 #include "integrations/index/natural_order.h"
+#include "integrations/index/removed_on_signal.h"
 #include "integrations/index/tensor_file.h"
 #include "integrations/index/token_file.h"
 #include "plugin/session/float_rows.h"
@@ -141,6 +142,7 @@ RowFileHead write_index(const IndexRequest& request) {
 
   const auto width = static_cast<std::size_t>(shards.front().activations.width());
   RowFileWriter writer(request.output, request.name, width, choose_pairs(shards), libtorch_threads());
+  const RemovedOnSignal removed(writer.temporary());
   cli::Progress progress("rows indexed", static_cast<std::size_t>(all));
   for (auto& shard : shards) {
     const auto length = static_cast<std::size_t>(shard.tokens.length());

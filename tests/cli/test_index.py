@@ -9,6 +9,7 @@ import ctypes
 import json
 import os
 import shutil
+import signal
 import stat
 import struct
 import subprocess
@@ -407,6 +408,22 @@ class WhatDoesNotFit(IndexTest):
             self.fails(2, f"{out}: it is read, too", "index", "--activations", f"{both}:acts", "--tokens",
                        f"{both}:ids", "-o", out)
         self.assertEqual(both.read_bytes(), content)
+
+
+    def test_nothing_is_left_of_one_that_is_told_to_end(self) -> None:
+        rows = self.written("large.npy", npy(torch.randn(400_000, D)))
+        tokens = self.written("large_ids.npy", npy(torch.randint(1, 30000, (40_000, T), dtype=torch.int32)))
+        out = self.folder / "ended.saetap-index"
+        command = [SAETAP, "index", "--activations", rows, "--tokens", tokens, "-o", out]
+        for sent in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            with subprocess.Popen(command, env=clean_environment(), stderr=subprocess.DEVNULL) as program:
+                part = Path(f"{out}.part{program.pid}")
+                while not part.exists() or part.stat().st_size < 10_000:
+                    self.assertIsNone(program.poll())
+                program.send_signal(sent)
+                self.assertEqual(program.wait(), -sent)
+            self.assertFalse(part.exists())
+            self.assertFalse(out.exists())
 
 
 class Usage(IndexTest):
