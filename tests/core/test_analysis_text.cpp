@@ -1,6 +1,7 @@
 // Excerpts, figures and escapes; expected values worked out by hand.
 #include <doctest/doctest.h>
 
+#include "integrations/analysis/activating_tokens.h"
 #include "integrations/analysis/excerpt.h"
 #include "integrations/analysis/number_text.h"
 #include "integrations/analysis/visible_text.h"
@@ -99,6 +100,17 @@ TEST_CASE("the mark of a token that ends within a character reaches to where it 
   CHECK(text(1) == "a «文»b");
   CHECK(text(2) == "a «文»b");
   CHECK(text(3) == "a 文«b»");
+}
+
+TEST_CASE("a token in a list is never shown as nothing") {
+  const saetap::TokenizerFile file(R"({"decoder": {"type": "Sequence", "decoders": [
+    {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"},
+    {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}, "model": {"vocab": {"▁": 7, "▁a": 8, "<0xE0>": 9}}})");
+  const auto tokenizer = file.load();
+  CHECK(saetap::token_text(7, tokenizer.get()) == "[id 7]");
+  CHECK(saetap::token_text(8, tokenizer.get()) == "a");
+  CHECK(saetap::token_text(9, tokenizer.get()) == "\uFFFD");
+  CHECK(saetap::token_text(7, nullptr) == "7");
 }
 
 TEST_CASE("without a tokenizer ids are shown, without tokens that is said") {
