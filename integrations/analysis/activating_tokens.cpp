@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "integrations/analysis/visible_text.h"
+#include "integrations/tokenizers/id_table.h"
 
 namespace saetap {
 
@@ -32,8 +33,9 @@ std::vector<TokenCount> commonest_tokens(const StoreReader& store, std::span<con
 
 std::string token_text(std::int32_t token, const Tokenizer* tokenizer) {
   if (!tokenizer) return std::to_string(token);
-  const std::string text = tokenizer->pieces(std::span(&token, 1)).front();
-  return visible(text);
+  const std::string text = tokenizer->decode(std::span(&token, 1));
+  // A decoder may leave nothing of a token that stands alone: Llama's drops the first space.
+  return text.empty() ? unknown_id_text(token) : visible(text);
 }
 
 }  // namespace saetap

@@ -29,7 +29,8 @@ struct TokenCount {
 // Between tokens in a list: a comma is a token itself.
 inline constexpr const char* kTokenSeparator = " · ";
 
-// One token on its own, visible: "##ing" is the end of a word. Without a tokenizer its id.
+// One token on its own, visible: "##ing" is the end of a word. Without a tokenizer its id, and where no
+// text is left of it "[id 29871]".
 [[nodiscard]] std::string token_text(std::int32_t token, const Tokenizer* tokenizer);
 
 }  // namespace saetap

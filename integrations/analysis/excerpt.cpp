@@ -4,14 +4,16 @@
 #include <string_view>
 
 #include "integrations/analysis/visible_text.h"
+#include "integrations/tokenizers/utf8.h"
 
 namespace saetap {
 namespace {
 
 constexpr std::string_view kEllipsis = "…";
+constexpr std::uint32_t kLongestCharacter = 4;  // bytes, and so tokens that may share it
 
 std::vector<std::string> texts_of(std::span<const std::int32_t> ids, const Tokenizer* tokenizer) {
-  if (tokenizer) return tokenizer->pieces(ids);
+  if (tokenizer) return tokenizer->excerpt_pieces(ids);
   std::vector<std::string> texts;
   for (const std::int32_t id : ids) texts.push_back(std::to_string(id).insert(0, 1, ' '));
   return texts;
@@ -47,17 +49,41 @@ std::string marked_parts(std::string_view before, std::string_view token, std::s
   return text;
 }
 
+// The token that carries the text of the activating one: itself, or, if it holds the beginning of a character, the one
+// that completes it. Where there is none the text becomes what the token is by itself, so that the mark is not empty.
+std::size_t carrier_of(const Context& context, std::vector<std::string>& texts, const Tokenizer& tokenizer) {
+  const std::size_t activating = context.activating;
+  const std::string alone = tokenizer.decode(std::span(context.tokens).subspan(activating, 1));
+  if (!alone.starts_with(texts[activating])) return activating;
+  const auto lost = std::string_view(alone).substr(texts[activating].size());
+  if (!lost.starts_with(kReplacementCharacter)) return activating;
+  const std::size_t end = std::min<std::size_t>(texts.size(), activating + kLongestCharacter);
+  for (std::size_t i = activating + 1; i < end; ++i) {
+    if (!texts[i].empty()) return i;
+  }
+  texts[activating] = alone;
+  return activating;
+}
+
 }  // namespace
 
-Excerpt excerpt_of(const Context& context, std::uint32_t before, const Tokenizer* tokenizer) {
+Excerpt excerpt_of(const Context& context, std::uint32_t before, std::uint32_t after, const Tokenizer* tokenizer) {
   Excerpt excerpt;
-  if (context.activating >= context.tokens.size()) return excerpt;
-  const std::vector<std::string> texts = texts_of(context.tokens, tokenizer);
-  const std::size_t first = context.activating - std::min<std::size_t>(before, context.activating);
+  const std::size_t activating = context.activating;
+  if (activating >= context.tokens.size()) return excerpt;
+  std::vector<std::string> texts = texts_of(context.tokens, tokenizer);
+  const std::size_t first = activating - std::min<std::size_t>(before, activating);
+  const std::size_t last = activating + std::min<std::size_t>(after, texts.size() - 1 - activating);
+  const std::size_t marked_last = tokenizer ? carrier_of(context, texts, *tokenizer) : activating;
+  const auto joined = [&](std::size_t begin, std::size_t end) {
+    std::string text;
+    for (std::size_t i = begin; i < end; ++i) text += texts[i];
+    return text;
+  };
   excerpt.known = true;
-  for (std::size_t i = first; i < context.activating; ++i) excerpt.before += texts[i];
-  excerpt.token = texts[context.activating];
-  for (std::size_t i = context.activating + 1; i < texts.size(); ++i) excerpt.after += texts[i];
+  excerpt.before = joined(first, activating);
+  excerpt.token = joined(activating, marked_last + 1);
+  excerpt.after = joined(marked_last + 1, last + 1);
   // The mark stands at the word, not at the space before it; a token of spaces alone stays whole.
   const std::size_t spaces = excerpt.token.find_first_not_of(' ');
   if (spaces != std::string::npos) {
@@ -68,15 +94,17 @@ Excerpt excerpt_of(const Context& context, std::uint32_t before, const Tokenizer
   excerpt.token = visible(excerpt.token);
   excerpt.after = visible(excerpt.after);
   excerpt.from_start = context.at_start && first == 0;
-  excerpt.to_end = context.at_end;
-  excerpt.ids.assign(context.tokens.begin() + static_cast<std::ptrdiff_t>(first), context.tokens.end());
-  excerpt.activating = context.activating - first;
+  excerpt.to_end = context.at_end && last + 1 == texts.size();
+  excerpt.ids.assign(context.tokens.begin() + static_cast<std::ptrdiff_t>(first),
+                     context.tokens.begin() + static_cast<std::ptrdiff_t>(last + 1));
+  excerpt.activating = activating - first;
   return excerpt;
 }
 
 Excerpt read_excerpt(const StoreReader& store, const Sample& sample, std::uint32_t before, std::uint32_t after,
                      const Tokenizer* tokenizer) {
-  return excerpt_of(store.context(sample, before + 1, after), before, tokenizer);
+  constexpr std::uint32_t kMore = kLongestCharacter - 1;
+  return excerpt_of(store.context(sample, before + kMore, after + kMore), before, after, tokenizer);
 }
 
 std::string marked(const Excerpt& excerpt) {

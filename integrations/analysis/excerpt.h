@@ -14,7 +14,7 @@ namespace saetap {
 struct Excerpt {
   bool known = false;  // false: it is not known which tokens these were, and everything below is empty
   std::string before;  // ends with the space before the activating token, if there is one
-  std::string token;   // the activating one
+  std::string token;   // the activating one; if a later one completes its character, all up to that one
   std::string after;
   bool from_start = false;  // begins at the first token of the sequence
   bool to_end = false;      // ends with the last one
@@ -22,9 +22,11 @@ struct Excerpt {
   std::size_t activating = 0;  // index into ids
 };
 
-// The tokens of a context as text. Of those before the activating one at most `before` are shown; earlier ones only
-// help to decode the first that is (whether it begins a word depends on its neighbour).
-[[nodiscard]] Excerpt excerpt_of(const Context& context, std::uint32_t before, const Tokenizer* tokenizer);
+// The tokens of a context as text. Of those around the activating one at most `before` and `after` are shown; the
+// others only help to decode (whether a token begins a word depends on its neighbour, and a character may be of
+// several).
+[[nodiscard]] Excerpt excerpt_of(const Context& context, std::uint32_t before, std::uint32_t after,
+                                 const Tokenizer* tokenizer);
 
 // The same, of a kept sample. Throws StoreError.
 [[nodiscard]] Excerpt read_excerpt(const StoreReader& store, const Sample& sample, std::uint32_t before,

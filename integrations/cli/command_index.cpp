@@ -16,6 +16,7 @@ struct IndexArguments {
   std::vector<std::int64_t> omitted_ids;
   std::int64_t length = 0;
   bool omit_masked = false;
+  bool in_given_order = false;
   std::string name, output;
 };
 
@@ -35,6 +36,7 @@ struct IndexArguments {
   for (const auto& file : arguments.masks) words.push_back("--mask=" + file);
   for (const auto id : arguments.omitted_ids) words.push_back("--omit-ids=" + std::to_string(id));
   if (arguments.omit_masked) words.emplace_back("--omit-masked");
+  if (arguments.in_given_order) words.emplace_back("--in-given-order");
   words.insert(words.end(), {"--length=" + std::to_string(arguments.length), "--name=" + arguments.name,
                              "--output=" + arguments.output});
   become("saetap-index", words);
@@ -49,7 +51,7 @@ void add_index(CLI::App& program) {
                                          "that reads them from files");
   sub->add_option("--activations", arguments->activations,
                   "Shards: .npy, .pt or .safetensors (FILE:NAME where one holds several tensors), [rows, d] or "
-                  "[batch, length, d]")
+                  "[batch, length, d]. With one file of tokens for all: in the order of the tokens")
       ->required()
       ->type_name("FILE");
   sub->add_option("--tokens", arguments->tokens,
@@ -66,6 +68,9 @@ void add_index(CLI::App& program) {
       ->type_name("ID,...")
       ->check(CLI::Range(std::int64_t{0}, (std::int64_t{1} << 31) - 1));
   sub->add_flag("--omit-masked", arguments->omit_masked, "Tokens that the mask leaves out have none either");
+  sub->add_flag("--in-given-order", arguments->in_given_order,
+                "With one file of tokens for all: the shards follow each other as given, though the numbers in their "
+                "names do not");
   sub->add_option("--name", arguments->name, "What the rows are called in what is said of them (default: OUT's name)");
   sub->add_option("-o,--output", arguments->output, "The index file, for the config key saetap.tokens.index")
       ->required()

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <memory>
 
 #include "integrations/analysis/visible_text.h"
@@ -15,6 +16,7 @@
 #include "integrations/cli/shell_quote.h"
 #include "integrations/tokenizers/tokenizer.h"
 #include "plugin/config.h"
+#include "plugin/trace/row_file_reader.h"
 
 namespace saetap::cli {
 namespace {
@@ -24,6 +26,26 @@ struct RecordRequest {
   std::string output;  // empty: as configured
 };
 
+// The session would only say that it has no tokens from such a file.
+void check_index(const TokenOptions& tokens) {
+  std::map<std::pair<std::string, std::size_t>, std::string> files;
+  for (const std::string& path : tokens.index) {
+    const auto refuse = [&](const std::string& reason) {
+      throw Failure(Status::bad_input, path + " (tokens.index): " + reason);
+    };
+    try {
+      const RowFileHead head = RowFileReader(path).head();
+      const auto [same, first] = files.emplace(std::pair(head.name, head.width), path);
+      if (!first) {
+        refuse("its rows are named \"" + head.name + "\" as those of " + same->second +
+               " are, and as wide: index all shards of one stream in one file, or tell streams apart with --name");
+      }
+    } catch (const RowFileError& error) {
+      refuse(error.what());
+    }
+  }
+}
+
 // Wrong configuration is found here, before hours of training are started.
 Config checked_config(const std::string& path) {
   const Config config = load_config(path, /*collect_by_default=*/true);
@@ -31,6 +53,7 @@ Config checked_config(const std::string& path) {
   if (!config.save_activation_samples) {
     std::cerr << "saetap: save_activation_samples is false in " << path << ": nothing will be collected\n";
   }
+  check_index(config.tokens);
   if (config.tokenizer.empty()) return config;
   try {
     (void)load_tokenizer(config.tokenizer);

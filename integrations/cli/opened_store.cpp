@@ -45,17 +45,7 @@ std::size_t chosen_site(const StoreReader& reader, const std::string& wanted) {
                                        "; the store has " + list_of_sites(sites));
 }
 
-// The one asked for; else what the run's program said of its tokens; else the one that the run was recorded with.
-std::unique_ptr<Tokenizer> tokenizer_of(const StoreRequest& request, const StoreReader& reader) {
-  if (request.tokenizer.empty()) {
-    const auto texts = reader.token_texts();
-    if (!texts.empty()) return tokenizer_of_texts(texts);
-  }
-  const std::string& path = request.tokenizer.empty() ? reader.run().tokenizer : request.tokenizer;
-  if (path.empty()) {
-    note("the run names no tokenizer: token ids are shown (--tokenizer FILE reads the model's)");
-    return nullptr;
-  }
+std::unique_ptr<Tokenizer> loaded(const std::string& path) {
   try {
     return load_tokenizer(path);
   } catch (const UnsupportedTokenizer& error) {
@@ -63,6 +53,18 @@ std::unique_ptr<Tokenizer> tokenizer_of(const StoreRequest& request, const Store
   } catch (const TokenizerError& error) {
     note(std::string(error.what()) + "; token ids are shown instead");
   }
+  return nullptr;
+}
+
+// The one asked for; else what the run's program said of its tokens, and for what it did not the one that the run was
+// recorded with.
+std::unique_ptr<Tokenizer> tokenizer_of(const StoreRequest& request, const StoreReader& reader) {
+  if (!request.tokenizer.empty()) return loaded(request.tokenizer);
+  const std::string& path = reader.run().tokenizer;
+  const auto texts = reader.token_texts();
+  if (!texts.empty()) return tokenizer_of_texts(texts, path.empty() ? nullptr : loaded(path));
+  if (!path.empty()) return loaded(path);
+  note("the run names no tokenizer: token ids are shown (--tokenizer FILE reads the model's)");
   return nullptr;
 }
 

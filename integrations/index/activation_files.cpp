@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::array<at::ScalarType, 4> kTypes{at::kFloat, at::kDouble, at::kHalf, at::kBFloat16};
 
-// [rows, d]; mapped from the file unless its rows do not lie in order there.
-at::Tensor open_rows(const std::string& path) {
+// [rows, d] or [batch, length, d].
+at::Tensor open_activations(const std::string& path) {
   const auto tensor = open_tensor(path);
   const bool is_rows = (tensor.dim() == 2 || tensor.dim() == 3) && tensor.size(-1) > 0;
   if (!is_rows || std::ranges::find(kTypes, tensor.scalar_type()) == kTypes.end()) {
@@ -25,14 +25,25 @@ at::Tensor open_rows(const std::string& path) {
                   path + ": " + shape_text(tensor.scalar_type(), tensor.sizes()) +
                       "; [rows, d] or [batch, length, d] of float32, float64, float16 or bfloat16 is needed");
   }
-  return tensor.reshape({-1, tensor.size(-1)});
+  return tensor;
+}
+
+// [rows, d]; mapped from the file unless its rows do not lie in order there.
+at::Tensor rows_of(const at::Tensor& activations) {
+  return activations.reshape({-1, activations.size(-1)});
+}
+
+at::Tensor open_rows(const std::string& path) {
+  return rows_of(open_activations(path));
 }
 
 }  // namespace
 
 ActivationFiles::ActivationFiles(std::vector<std::string> paths) : paths_(std::move(paths)) {
   for (const auto& path : paths_) {
-    const auto rows = open_rows(path);
+    const auto activations = open_activations(path);
+    const auto rows = rows_of(activations);
+    lengths_.push_back(activations.dim() == 3 ? activations.size(1) : 0);
     if (width_ == 0) width_ = rows.size(1);
     if (rows.size(1) != width_) {
       throw Failure(Status::bad_input, path + ": rows of width " + std::to_string(rows.size(1)) + ", and those of " +
@@ -47,6 +58,14 @@ std::string ActivationFiles::text() const {
   const auto rows = count_text(static_cast<std::uint64_t>(rows_)) + " rows";
   if (paths_.size() == 1) return paths_.front() + " holds " + rows;
   return std::to_string(paths_.size()) + " files of --activations hold " + rows;
+}
+
+std::string ActivationFiles::not_of_length(std::int64_t length) const {
+  const auto other = std::ranges::find_if(lengths_, [&](auto own) { return own != 0 && own != length; });
+  if (other == lengths_.end()) return "";
+  const auto& path = paths_[static_cast<std::size_t>(other - lengths_.begin())];
+  const auto activations = open_activations(path);
+  return path + ", " + shape_text(activations.scalar_type(), activations.sizes());
 }
 
 at::Tensor ActivationFiles::next(std::int64_t count) {

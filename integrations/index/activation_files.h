@@ -22,6 +22,10 @@ class ActivationFiles {
   // "acts.npy holds 240 rows", "3 files of --activations hold 720 rows"
   [[nodiscard]] std::string text() const;
 
+  // "acts.npy, [24, 10, 64] of float32": the first file whose rows lie in texts of another length than `length`; empty
+  // if there is none. Files of [rows, d] do not say it.
+  [[nodiscard]] std::string not_of_length(std::int64_t length) const;
+
   // The next rows, [count, width], in whatever type the files have; as many as there are if there are fewer.
   [[nodiscard]] at::Tensor next(std::int64_t count);
 
@@ -31,6 +35,7 @@ class ActivationFiles {
  private:
   std::vector<std::string> paths_;
   std::vector<std::int64_t> rows_of_;
+  std::vector<std::int64_t> lengths_;  // of its texts; 0: it does not say
   std::int64_t width_ = 0;
   std::int64_t rows_ = 0;
 

@@ -49,6 +49,7 @@ IndexRequest request_of(int argc, char** argv) {
     if (key == "--mask") request.masks.push_back(value);
     if (key == "--omit-ids") request.omitted_ids.push_back(number(value));
     if (key == "--omit-masked") request.omit_masked = true;
+    if (key == "--in-given-order") request.in_given_order = true;
     if (key == "--length") request.length = number(value);
     if (key == "--name") request.name = value;
     if (key == "--output") request.output = value;

@@ -19,6 +19,8 @@ using cli::Status;
 
 namespace {
 
+constexpr std::string_view kReadable = "a tensor or a plain dict of tensors can be read";
+
 [[noreturn]] void refuse(const std::string& reason) {
   throw Failure(Status::bad_input, reason);
 }
@@ -44,6 +46,7 @@ class Records {
   Records(Mapping file, PyTorchStreamReader& archive) : file_(std::move(file)), archive_(archive) {}
 
   at::DataPtr map(const std::string& name) {
+    if (!is_stored_as_it_is(name)) refuse("its tensors are compressed: save it again with torch.save");
     const auto size = archive_.getRecordSize(name);
     const auto offset = archive_.getRecordOffset(name);
     const auto bytes = file_->bytes();
@@ -74,6 +77,18 @@ class Records {
   }
 
  private:
+  // By the method in the record's local header (PKWARE's APPNOTE.TXT, 4.3.7); 0 is stored.
+  bool is_stored_as_it_is(const std::string& name) {
+    constexpr std::size_t kMethod = 8, kMethodBytes = 2;
+    const auto header = archive_.getRecordHeaderOffset(name);
+    const auto bytes = file_->bytes();
+    if (header > bytes.size() || bytes.size() - header < kMethod + kMethodBytes)
+      refuse("the file is cut short or damaged");
+    std::uint16_t method = 0;
+    std::memcpy(&method, bytes.data() + header + kMethod, kMethodBytes);
+    return method == 0;
+  }
+
   Mapping file_;
   PyTorchStreamReader& archive_;
   std::map<const std::byte*, std::size_t> sizes_;
@@ -91,7 +106,15 @@ c10::IValue unpickled(PyTorchStreamReader& archive, Records& records) {
   };
   torch::jit::Unpickler unpickler(
       read, nullptr, nullptr, [&](const std::string& name) { return records.map("data/" + name); }, at::kCPU);
-  return unpickler.parse_ivalue();
+  try {
+    return unpickler.parse_ivalue();
+  } catch (const Failure&) {
+    throw;
+  } catch (const std::exception&) {
+    // LibTorch's words for it are those of an assertion.
+    refuse(std::string(kReadable) +
+           "; it holds something else (an OrderedDict, a list, a class of its own), or it is damaged");
+  }
 }
 
 NamedTensors saved_tensors(const Mapping& file, PyTorchStreamReader& archive) {
@@ -111,7 +134,7 @@ NamedTensors saved_tensors(const Mapping& file, PyTorchStreamReader& archive) {
     }
   }
   for (const auto& [name, tensor] : tensors) records.check(tensor);
-  if (tensors.empty()) refuse("it holds " + value.tagKind() + ", where a tensor or a dict of tensors can be read");
+  if (tensors.empty()) refuse(std::string(kReadable) + "; it holds " + value.tagKind());
   return tensors;
 }
 

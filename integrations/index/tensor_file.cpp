@@ -43,13 +43,15 @@ const at::Tensor& chosen(const NamedTensors& tensors, const std::string& name) {
 
 }  // namespace
 
-at::Tensor open_tensor(const std::string& path) {
-  std::string file = path, name;
+TensorPlace tensor_place(const std::string& path) {
   const auto colon = path.rfind(':');
-  if (colon != std::string::npos && !std::filesystem::exists(path)) {
-    file = path.substr(0, colon);
-    name = path.substr(colon + 1);
-  }
+  std::error_code unknown;
+  if (colon == std::string::npos || std::filesystem::exists(path, unknown)) return {path, ""};
+  return {path.substr(0, colon), path.substr(colon + 1)};
+}
+
+at::Tensor open_tensor(const std::string& path) {
+  const auto [file, name] = tensor_place(path);
   try {
     return chosen(tensors_of(std::make_shared<const MappedFile>(file), file), name).detach();
   } catch (const Failure& failure) {

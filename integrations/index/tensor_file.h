@@ -9,6 +9,13 @@
 
 namespace saetap::index {
 
+// "FILE:NAME". A file whose own name has a colon is meant as it is, if it is there.
+struct TensorPlace {
+  std::string file;
+  std::string name;  // empty: none was given
+};
+[[nodiscard]] TensorPlace tensor_place(const std::string& path);
+
 // The one tensor of a file: .npy, .pt (torch.save or C++ torch::save; a tensor, or a dict of them), .safetensors. Of
 // several, the one named behind a colon: "shard.safetensors:layer3". On the CPU, mapped from the file wherever its
 // format allows. Throws cli::Failure that begins with the path.

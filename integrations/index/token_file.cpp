@@ -75,6 +75,10 @@ TokenFile::TokenFile(std::string path, std::string mask_path, const IndexRequest
   }
 }
 
+std::string TokenFile::text() const {
+  return path_ + ", " + shape_text(ids_.scalar_type(), ids_.sizes());
+}
+
 TokenRows TokenFile::read(std::int64_t first, std::int64_t count) const {
   const auto where = [&](std::int64_t i) {
     return " in row " + std::to_string(first + i / length()) + ", place " + std::to_string(i % length());

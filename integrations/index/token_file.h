@@ -28,6 +28,9 @@ class TokenFile {
   [[nodiscard]] std::int64_t rows() const { return ids_.size(0); }
   [[nodiscard]] std::int64_t length() const { return ids_.size(1); }
 
+  // "tokens.npy, [24, 10] of int32", with the rows that --length made
+  [[nodiscard]] std::string text() const;
+
   // Rows [first, first + count).
   [[nodiscard]] TokenRows read(std::int64_t first, std::int64_t count) const;
 

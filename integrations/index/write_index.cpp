@@ -7,6 +7,9 @@
 #include "integrations/cli/failure.h"
 #include "integrations/cli/progress.h"
 #include "integrations/index/activation_files.h"
+#include "integrations/index/natural_order.h"
+#include "integrations/index/removed_on_signal.h"
+#include "integrations/index/tensor_file.h"
 #include "integrations/index/token_file.h"
 #include "plugin/session/float_rows.h"
 #include "plugin/trace/row_file_writer.h"
@@ -44,6 +47,12 @@ void for_all_rows(const TokenFile& tokens, Work work) {
   }
 }
 
+// As many rows as tokens, but cut into texts elsewhere: they are not of each other, or one of them is turned.
+void check_lengths(const Shard& shard) {
+  const auto other = shard.activations.not_of_length(shard.tokens.length());
+  if (!other.empty()) refuse(other + ", has texts of another length than " + shard.tokens.text());
+}
+
 void check_counts(const Shard& shard, const IndexRequest& request) {
   std::int64_t all = 0, with_row = 0, attended = 0;
   for_all_rows(shard.tokens, [&](const TokenRows& rows) {
@@ -52,12 +61,24 @@ void check_counts(const Shard& shard, const IndexRequest& request) {
     attended += std::ranges::count(rows.attended, std::uint8_t{1});
   });
   if (attended == 0) refuse(shard.tokens_path + ": its mask leaves out every token; 1 is what is attended to");
-  if (with_row == shard.activations.rows()) return;
   const bool omitting = !request.omitted_ids.empty() || request.omit_masked;
+  if (with_row == shard.activations.rows()) return omitting ? void() : check_lengths(shard);
   refuse(shard.activations.text() + ", and " + shard.tokens_path + " has " + count_of(with_row) +
          " tokens that have one" +
          (omitting ? ", of " + count_of(all) + " tokens with those omitted"
                    : ": say with --omit-ids, or --omit-masked, which tokens have no row"));
+}
+
+// A shell lists shard10 before shard2, and nothing in the rows would show that they lie beside the wrong tokens.
+void check_order(const IndexRequest& request) {
+  const auto& files = request.activations;
+  if (request.tokens.size() != 1 || request.in_given_order) return;
+  for (std::size_t i = 1; i < files.size(); ++i) {
+    if (!naturally_before(files[i], files[i - 1])) continue;
+    refuse(files[i] + " is given after " + files[i - 1] +
+           ", and one file of --tokens has the tokens of both: give --activations in the order of the tokens, as "
+           "$(ls -v FILES) lists them, or say --in-given-order if this is it");
+  }
 }
 
 std::vector<Shard> open_shards(const IndexRequest& request) {
@@ -71,6 +92,7 @@ std::vector<Shard> open_shards(const IndexRequest& request) {
   if (!request.masks.empty() && request.masks.size() != tokens.size()) {
     refuse(count(tokens) + " files of --tokens and " + count(request.masks) + " of --mask: as many are needed");
   }
+  check_order(request);
   std::vector<Shard> shards;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     const auto files = tokens.size() == 1 ? activations : std::vector{activations[i]};
@@ -90,7 +112,8 @@ void check_output(const IndexRequest& request) {
   for (const auto* files : {&request.activations, &request.tokens, &request.masks}) {
     for (const auto& file : *files) {
       std::error_code differs;
-      if (std::filesystem::equivalent(file, request.output, differs)) refuse(request.output + ": it is read, too");
+      if (std::filesystem::equivalent(tensor_place(file).file, request.output, differs))
+        refuse(request.output + ": it is read, too");
     }
   }
 }
@@ -119,6 +142,7 @@ RowFileHead write_index(const IndexRequest& request) {
 
   const auto width = static_cast<std::size_t>(shards.front().activations.width());
   RowFileWriter writer(request.output, request.name, width, choose_pairs(shards), libtorch_threads());
+  const RemovedOnSignal removed(writer.temporary());
   cli::Progress progress("rows indexed", static_cast<std::size_t>(all));
   for (auto& shard : shards) {
     const auto length = static_cast<std::size_t>(shard.tokens.length());

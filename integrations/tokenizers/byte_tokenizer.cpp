@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "integrations/tokenizers/owned_text.h"
+#include "integrations/tokenizers/texts_or_ids.h"
 
 namespace saetap {
 
@@ -13,19 +13,15 @@ ByteTokenizer::ByteTokenizer(IdTable bytes, std::vector<std::int32_t> special_id
 }
 
 std::vector<std::string> ByteTokenizer::pieces(std::span<const std::int32_t> tokens) const {
-  OwnedText joined(0);
-  for (std::uint32_t i = 0; i < tokens.size(); ++i) {
-    const std::string* bytes = bytes_.entry(tokens[i]);
-    joined.append(bytes ? *bytes : unknown_id_text(tokens[i]), i);
-  }
-  const OwnedText text = utf8_lossy(joined);
-  return pieces_of({&text, 1}, tokens.size());
-}
-
-std::unique_ptr<Tokenizer> tokenizer_of_texts(const std::vector<std::pair<std::int32_t, std::string>>& texts) {
-  IdTable table;
-  for (const auto& [id, text] : texts) table.add(id, text);
-  return std::make_unique<ByteTokenizer>(std::move(table), std::vector<std::int32_t>{}, std::vector<std::int32_t>{});
+  return texts_or_ids(tokens, [&] {
+    OwnedText joined(0);
+    for (std::uint32_t i = 0; i < tokens.size(); ++i) {
+      const std::string* bytes = bytes_.entry(tokens[i]);
+      joined.append(bytes ? *bytes : unknown_id_text(tokens[i]), i);
+    }
+    const OwnedText text = utf8_lossy(joined);
+    return pieces_of({&text, 1}, tokens.size());
+  });
 }
 
 }  // namespace saetap

@@ -5,10 +5,25 @@
 #include "integrations/tokenizers/tokenizer.h"
 
 namespace saetap {
+namespace {
+
+// " (cleanup, prefix)": what such a decoder may be known by.
+std::string keys_of(const nlohmann::json& description) {
+  constexpr std::size_t kMost = 60;
+  std::string keys;
+  for (const auto& [key, value] : description.items()) keys += (keys.empty() ? "" : ", ") + key;
+  return keys.empty() || keys.size() > kMost ? "" : " (" + keys + ")";
+}
+
+}  // namespace
 
 std::unique_ptr<Decoder> make_decoder(const nlohmann::json& description, int depth) {
   if (description.is_null()) return make_spaced_decoder();
-  if (!description.is_object() || !description.contains("type") || !description["type"].is_string()) {
+  if (description.is_object() && !description.contains("type")) {
+    throw UnsupportedTokenizer("its decoder is of the old form without a \"type\"" + keys_of(description) +
+                               ", which is not supported; token ids are shown instead");
+  }
+  if (!description.is_object() || !description["type"].is_string()) {
     throw TokenizerError("its \"decoder\" has no type");
   }
   const auto& type = description["type"].get_ref<const std::string&>();

@@ -18,6 +18,8 @@ class Decoder {
   // Turns the parts (at first the entry of each token) into the parts of the text, which joined are the decoded text.
   // There may be fewer or more than before: the next decoder of a sequence sees them as they come out of this one.
   virtual void decode(std::vector<OwnedText>& parts) const = 0;
+  // The same of parts cut out of a longer text: see Tokenizer::excerpt_pieces.
+  virtual void decode_excerpt(std::vector<OwnedText>& parts) const { decode(parts); }
 };
 
 // The decoder that `description` (the value of "decoder") asks for; null stands for joining with spaces. Throws

@@ -13,8 +13,8 @@ class IdTable {
  public:
   void reserve(std::size_t ids) { entries_.reserve(ids); }
   void add(std::int32_t id, std::string entry) { entries_.emplace_back(id, std::move(entry)); }
-  // To be called once, after the last add(). The same entry twice is one. Throws TokenizerError: an id with two
-  // entries.
+  // To be called after the last add() and before entry(). The same entry twice is one. Throws TokenizerError: an id
+  // with two entries.
   void sort_and_check();
 
   // Null for an id that has no entry.

@@ -5,16 +5,19 @@
 namespace saetap {
 
 void OwnedText::append(std::string_view text, std::uint32_t owner) {
+  check_room(text.size());
   text_ += text;
   owners_.insert(owners_.end(), text.size(), owner);
 }
 
 void OwnedText::append(const OwnedText& other) {
+  check_room(other.text_.size());
   text_ += other.text_;
   owners_.insert(owners_.end(), other.owners_.begin(), other.owners_.end());
 }
 
 void OwnedText::prepend(std::string_view text) {
+  check_room(text.size());
   owners_.insert(owners_.begin(), text.size(), owners_.empty() ? empty_owner_ : owners_.front());
   text_.insert(0, text);
 }
@@ -64,7 +67,16 @@ OwnedText utf8_lossy(const OwnedText& bytes) {
   return decoded;
 }
 
+void check_length(std::span<const OwnedText> parts) {
+  std::size_t room = kLongestText;
+  for (const OwnedText& part : parts) {
+    if (part.text().size() > room) throw TextTooLong();
+    room -= part.text().size();
+  }
+}
+
 std::vector<std::string> pieces_of(std::span<const OwnedText> parts, std::size_t tokens) {
+  check_length(parts);
   std::vector<std::string> pieces(tokens);
   for (const OwnedText& part : parts) {
     // A run of no tokens may yet decode to something, which no token would carry.

@@ -4,12 +4,22 @@
 
 #include <cstdint>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace saetap {
 
+// Of any one text. Replacements of replacements may ask for more than a machine has; real windows have some kilobytes.
+inline constexpr std::size_t kLongestText = std::size_t{1} << 20;
+
+class TextTooLong : public std::runtime_error {
+ public:
+  TextTooLong() : std::runtime_error("its text is longer than 1 MiB") {}
+};
+
+// Whatever makes a text longer throws TextTooLong beyond kLongestText bytes.
 class OwnedText {
  public:
   // `owner` is the place of the token in its run. It owns whatever is put into the text while it is empty.
@@ -32,6 +42,9 @@ class OwnedText {
   void replace_all(std::string_view from, std::string_view to);
 
  private:
+  void check_room(std::size_t bytes) const {
+    if (bytes > kLongestText - text_.size()) throw TextTooLong();
+  }
   void insert_around_characters(std::string_view inserted);
 
   std::string text_;
@@ -43,7 +56,10 @@ class OwnedText {
 // from_utf8_lossy and Python's errors="replace" write it. A character made by several tokens belongs to the last.
 [[nodiscard]] OwnedText utf8_lossy(const OwnedText& bytes);
 
-// The text of each of `tokens` tokens.
+// Throws TextTooLong if all the parts together are longer than one text may be.
+void check_length(std::span<const OwnedText> parts);
+
+// The text of each of `tokens` tokens. Throws as check_length.
 [[nodiscard]] std::vector<std::string> pieces_of(std::span<const OwnedText> parts, std::size_t tokens);
 
 }  // namespace saetap

@@ -3,9 +3,8 @@
 #include <utility>
 
 #include "integrations/tokenizers/boundary_names.h"
-#include "integrations/tokenizers/id_table.h"
-#include "integrations/tokenizers/owned_text.h"
 #include "integrations/tokenizers/sentencepiece_model.h"
+#include "integrations/tokenizers/texts_or_ids.h"
 #include "integrations/tokenizers/tokenizer_formats.h"
 #include "integrations/tokenizers/utf8.h"
 
@@ -59,6 +58,14 @@ class SentencePieceTokenizer : public Tokenizer {
   }
 
   [[nodiscard]] std::vector<std::string> pieces(std::span<const std::int32_t> tokens) const override {
+    return texts_or_ids(tokens, [&] { return texts_of(tokens); });
+  }
+
+  [[nodiscard]] const std::vector<std::int32_t>& special_ids() const override { return special_ids_; }
+  [[nodiscard]] const std::vector<std::int32_t>& boundary_ids() const override { return boundary_ids_; }
+
+ private:
+  [[nodiscard]] std::vector<std::string> texts_of(std::span<const std::int32_t> tokens) const {
     std::vector<std::string> texts(tokens.size());
     ByteRun bytes;
     bool at_start = true;  // no text yet, so a leading space is the one that encoding put there
@@ -77,10 +84,6 @@ class SentencePieceTokenizer : public Tokenizer {
     return texts;
   }
 
-  [[nodiscard]] const std::vector<std::int32_t>& special_ids() const override { return special_ids_; }
-  [[nodiscard]] const std::vector<std::int32_t>& boundary_ids() const override { return boundary_ids_; }
-
- private:
   [[nodiscard]] const SentencePiece* piece_of(std::int32_t id) const {
     const bool known = id >= 0 && static_cast<std::size_t>(id) < model_.pieces.size();
     return known ? &model_.pieces[static_cast<std::size_t>(id)] : nullptr;

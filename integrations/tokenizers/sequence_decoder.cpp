@@ -14,7 +14,16 @@ class SequenceDecoder : public Decoder {
   explicit SequenceDecoder(std::vector<std::unique_ptr<Decoder>> decoders) : decoders_(std::move(decoders)) {}
 
   void decode(std::vector<OwnedText>& parts) const override {
-    for (const auto& decoder : decoders_) decoder->decode(parts);
+    for (const auto& decoder : decoders_) {
+      decoder->decode(parts);
+      check_length(parts);  // before the next one multiplies it
+    }
+  }
+  void decode_excerpt(std::vector<OwnedText>& parts) const override {
+    for (const auto& decoder : decoders_) {
+      decoder->decode_excerpt(parts);
+      check_length(parts);
+    }
   }
 
  private:

@@ -30,6 +30,11 @@ class Tokenizer {
   // The text of each token in its place: joined, they are decode(tokens). A character made by several tokens is carried
   // whole by the last of them. Ids outside the vocabulary are shown as "[id 31999]".
   [[nodiscard]] virtual std::vector<std::string> pieces(std::span<const std::int32_t> tokens) const = 0;
+  // The same for tokens cut out of a longer text, to be shown. Where the reference judges bytes that follow each other
+  // as a whole (ByteFallback), what the cut left of a character at either end is dropped, unless it is all there is:
+  // else one such byte would make U+FFFD of everything beside it.
+  [[nodiscard]] virtual std::vector<std::string> excerpt_pieces(std::span<const std::int32_t> tokens) const;
+  [[nodiscard]] std::string excerpt(std::span<const std::int32_t> tokens) const;
   // Ids that the tokenizer itself marks as special ([CLS], [SEP], [PAD], [UNK], [MASK], chat marks…), ascending: tokens
   // that are no text.
   [[nodiscard]] virtual const std::vector<std::int32_t>& special_ids() const = 0;
@@ -51,8 +56,9 @@ class Tokenizer {
 // not supported (which is named).
 [[nodiscard]] std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path);
 
-// A tokenizer of nothing but the bytes of each token, as a callback gave them. Throws TokenizerError: an id twice.
+// The bytes that a program gave as the text of each token; `rest` has the text of the others, as it stands between its
+// own tokens. Null: they are shown as ids. Throws TokenizerError: an id twice.
 [[nodiscard]] std::unique_ptr<Tokenizer> tokenizer_of_texts(
-    const std::vector<std::pair<std::int32_t, std::string>>& texts);
+    const std::vector<std::pair<std::int32_t, std::string>>& texts, std::shared_ptr<const Tokenizer> rest);
 
 }  // namespace saetap

@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "integrations/tokenizers/decoder.h"
+#include "integrations/tokenizers/texts_or_ids.h"
 #include "integrations/tokenizers/tokenizer_formats.h"
 #include "integrations/tokenizers/vocabulary.h"
 
@@ -20,20 +21,35 @@ class JsonTokenizer : public Tokenizer {
       : decoder_(make_decoder(part(tokenizer, "decoder"))), vocabulary_(tokenizer) {}
 
   [[nodiscard]] std::vector<std::string> pieces(std::span<const std::int32_t> tokens) const override {
-    std::vector<OwnedText> parts;
-    parts.reserve(tokens.size());
-    for (std::uint32_t i = 0; i < tokens.size(); ++i) {
-      const std::string* entry = vocabulary_.entry(tokens[i]);
-      parts.emplace_back(entry ? *entry : unknown_id_text(tokens[i]), i);
-    }
-    decoder_->decode(parts);
-    return pieces_of(parts, tokens.size());
+    return texts_or_ids(tokens, [&] {
+      std::vector<OwnedText> parts = entries(tokens);
+      decoder_->decode(parts);
+      return pieces_of(parts, tokens.size());
+    });
+  }
+
+  [[nodiscard]] std::vector<std::string> excerpt_pieces(std::span<const std::int32_t> tokens) const override {
+    return texts_or_ids(tokens, [&] {
+      std::vector<OwnedText> parts = entries(tokens);
+      decoder_->decode_excerpt(parts);
+      return pieces_of(parts, tokens.size());
+    });
   }
 
   [[nodiscard]] const std::vector<std::int32_t>& special_ids() const override { return vocabulary_.special_ids(); }
   [[nodiscard]] const std::vector<std::int32_t>& boundary_ids() const override { return vocabulary_.boundary_ids(); }
 
  private:
+  [[nodiscard]] std::vector<OwnedText> entries(std::span<const std::int32_t> tokens) const {
+    std::vector<OwnedText> parts;
+    parts.reserve(tokens.size());
+    for (std::uint32_t i = 0; i < tokens.size(); ++i) {
+      const std::string* entry = vocabulary_.entry(tokens[i]);
+      parts.emplace_back(entry ? *entry : unknown_id_text(tokens[i]), i);
+    }
+    return parts;
+  }
+
   std::unique_ptr<Decoder> decoder_;
   Vocabulary vocabulary_;
 };

@@ -1,6 +1,9 @@
 // The two formats that are a bare vocabulary: each is a tokenizer.json of which the rest is known.
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
+#include "integrations/tokenizers/boundary_names.h"
 #include "integrations/tokenizers/tokenizer_formats.h"
 #include "integrations/tokenizers/utf8.h"
 
@@ -15,14 +18,32 @@ bool is_special_in_bert(std::string_view token) {
   return token == "[PAD]" || token == "[UNK]" || token == "[CLS]" || token == "[SEP]" || token == "[MASK]";
 }
 
+// The file does not say it of its tokens: "<|endoftext|>" (GPT-2), "<s>", "<mask>"… (RoBERTa).
+bool is_special_name(std::string_view token) {
+  return is_boundary_name(token) || token == "<unk>" || token == "<mask>";
+}
+
+// Without the white space at its end, as the reference reads a line (Rust's trim_end: Unicode's White_Space).
+std::string_view trimmed(std::string_view line) {
+  static constexpr std::array<std::string_view, 25> kSpaces{
+      "\t",           "\n",           "\v",           "\f",           "\r",           " ",
+      "\xC2\x85",     "\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\x80", "\xE2\x80\x81", "\xE2\x80\x82",
+      "\xE2\x80\x83", "\xE2\x80\x84", "\xE2\x80\x85", "\xE2\x80\x86", "\xE2\x80\x87", "\xE2\x80\x88",
+      "\xE2\x80\x89", "\xE2\x80\x8A", "\xE2\x80\xA8", "\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\x9F",
+      "\xE3\x80\x80"};
+  for (;;) {
+    const auto* space = std::ranges::find_if(kSpaces, [&](auto one) { return line.ends_with(one); });
+    if (space == kSpaces.end()) return line;
+    line.remove_suffix(space->size());
+  }
+}
+
 // The lines, without their ends. The last one need not have any.
 std::vector<std::string_view> lines_of(std::string_view bytes) {
   std::vector<std::string_view> lines;
   while (!bytes.empty()) {
     const std::size_t end = std::min(bytes.find('\n'), bytes.size());
-    std::string_view line = bytes.substr(0, end);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    lines.push_back(line);
+    lines.push_back(trimmed(bytes.substr(0, end)));
     bytes.remove_prefix(std::min(end + 1, bytes.size()));
   }
   return lines;
@@ -31,11 +52,9 @@ std::vector<std::string_view> lines_of(std::string_view bytes) {
 }  // namespace
 
 std::unique_ptr<Tokenizer> tokenizer_from_vocab_json(nlohmann::json vocab) {
-  constexpr std::string_view kEndOfText = "<|endoftext|>";
   nlohmann::json added = nlohmann::json::array();
-  const auto end = vocab.find(kEndOfText);
-  if (end != vocab.end() && end->is_number_unsigned()) {
-    added.push_back(special_token(end->get<std::size_t>(), kEndOfText));
+  for (const auto& [text, id] : vocab.items()) {
+    if (is_special_name(text) && id.is_number_unsigned()) added.push_back(special_token(id.get<std::size_t>(), text));
   }
   nlohmann::json tokenizer;
   tokenizer["model"]["vocab"] = std::move(vocab);

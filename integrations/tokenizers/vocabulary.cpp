@@ -1,6 +1,7 @@
 #include "integrations/tokenizers/vocabulary.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "integrations/tokenizers/boundary_names.h"
 #include "integrations/tokenizers/post_processor.h"
@@ -24,6 +25,7 @@ void add_scored(const nlohmann::json& vocab, IdTable& entries) {
 
 Vocabulary::Vocabulary(const nlohmann::json& tokenizer) {
   add_model(tokenizer);
+  entries_.sort_and_check();
   add_added_tokens(tokenizer);
   const auto post_processor = tokenizer.find("post_processor");
   if (post_processor != tokenizer.end()) {
@@ -50,17 +52,23 @@ void Vocabulary::add_added_tokens(const nlohmann::json& tokenizer) {
   const auto added = tokenizer.find("added_tokens");
   if (added == tokenizer.end()) return;
   if (!added->is_array()) throw TokenizerError("its \"added_tokens\" is not a list");
+  std::vector<std::pair<std::int32_t, std::string>> beside;
   for (const auto& token : *added) {
     if (!token.is_object() || !token.contains("id") || !token.contains("content") || !token["content"].is_string()) {
       throw TokenizerError("one of its \"added_tokens\" lacks an \"id\" or a text \"content\"");
     }
     const std::int32_t id = id_from(token["id"]);
     const auto& content = token["content"].get_ref<const std::string&>();
-    entries_.add(id, content);  // often in the model's vocabulary too, which says the same thing twice
+    // Often in the model's vocabulary too, which says the same thing twice. If it says another, it is what counts: the
+    // reference gives such an added token an id of its own.
+    const std::string* known = entries_.entry(id);
+    if (known && *known != content) continue;
+    if (!known) beside.emplace_back(id, content);
     if (is_boundary_name(content)) boundary_ids_.push_back(id);
     const auto special = token.find("special");
     if (special != token.end() && special->is_boolean() && special->get<bool>()) special_ids_.push_back(id);
   }
+  for (auto& [id, content] : beside) entries_.add(id, std::move(content));
 }
 
 }  // namespace saetap

@@ -1,4 +1,4 @@
-// The entries of a tokenizer.json by id: the model's vocabulary with the added tokens on top.
+// The entries of a tokenizer.json by id: the model's vocabulary, and the added tokens beside it.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,8 @@ namespace saetap {
 
 class Vocabulary {
  public:
-  // Throws TokenizerError: wrong types, ids that are no ids, or two entries with one id.
+  // Throws TokenizerError: wrong types, ids that are no ids, or two entries of the model, or two added ones, with
+  // one id.
   explicit Vocabulary(const nlohmann::json& tokenizer);
 
   // Null for an id that has no entry.

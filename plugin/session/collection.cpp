@@ -124,8 +124,8 @@ bool Collection::save_files(const SampleCollector& collector, const CheckpointEv
     const StoreReader store(writer_.path());
     auto options = samples_json_options(config_);
     const auto texts = store.token_texts();
-    const auto tokenizer = texts.empty() ? tokenizer_ : tokenizer_of_texts(texts);
-    if (tokenizer) options.decode = [&](std::span<const std::int32_t> tokens) { return tokenizer->decode(tokens); };
+    const auto tokenizer = texts.empty() ? tokenizer_ : tokenizer_of_texts(texts, tokenizer_);
+    if (tokenizer) options.decode = [&](std::span<const std::int32_t> tokens) { return tokenizer->excerpt(tokens); };
     write_samples_json(store, json_path, options);
   } catch (const std::exception& error) {
     log(LogLevel::warning, "not written   " + json_path + ": " + error.what() + "; the store is whole");

@@ -14,6 +14,28 @@ std::string listed(const std::vector<std::int32_t>& ids) {
   return text + (ids.size() > kShown ? ", … (" + std::to_string(ids.size()) + " in all)" : "");
 }
 
+std::vector<std::int32_t> ignored_ids(const TokenOptions& tokens, const Tokenizer* tokenizer) {
+  if (tokens.ignore_token_ids) return *tokens.ignore_token_ids;
+  if (tokenizer == nullptr) return {};
+  const auto& special = tokenizer->special_ids();
+  if (special.empty()) {
+    log(LogLevel::warning,
+        "tokens    the tokenizer's file does not say which tokens are special, so that all count: name those that are "
+        "in tokens.ignore_token_ids ([] if none is)");
+  } else {
+    log(LogLevel::info, "tokens    not counted: " + listed(special) + ", the tokenizer's special ones");
+  }
+  return special;
+}
+
+// Where nothing says which of the ignored ids end a document, a context ends at each.
+std::vector<std::int32_t> boundary_ids(const TokenOptions& tokens, const Tokenizer* tokenizer,
+                                       const std::vector<std::int32_t>& ignored) {
+  if (tokens.document_boundary_ids) return *tokens.document_boundary_ids;
+  const bool known = tokenizer != nullptr && !tokenizer->boundary_ids().empty();
+  return known ? tokenizer->boundary_ids() : ignored;
+}
+
 }  // namespace
 
 std::shared_ptr<const Tokenizer> configured_tokenizer(const Config& config) {
@@ -39,17 +61,8 @@ TraceOptions trace_options(const Config& config, const Tokenizer* tokenizer) {
 
   auto& rules = options.rules;
   rules.first_positions = tokens.ignore_first_positions;
-  if (tokens.ignore_token_ids) rules.ignored_ids = *tokens.ignore_token_ids;
-  // Without a tokenizer it is not known which of the ignored ids end a document: a context ends at each.
-  rules.boundary_ids = tokens.document_boundary_ids.value_or(rules.ignored_ids);
-  if (tokenizer == nullptr) return options;
-  if (!tokens.ignore_token_ids) {
-    rules.ignored_ids = tokenizer->special_ids();
-    log(LogLevel::info, "tokens    not counted: " +
-                            (rules.ignored_ids.empty() ? "none, the tokenizer has no special ones"
-                                                       : listed(rules.ignored_ids) + ", the tokenizer's special ones"));
-  }
-  if (!tokens.document_boundary_ids) rules.boundary_ids = tokenizer->boundary_ids();
+  rules.ignored_ids = ignored_ids(tokens, tokenizer);
+  rules.boundary_ids = boundary_ids(tokens, tokenizer, rules.ignored_ids);
   return options;
 }
 

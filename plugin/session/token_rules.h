@@ -14,7 +14,8 @@ namespace saetap {
 [[nodiscard]] std::shared_ptr<const Tokenizer> configured_tokenizer(const Config& config);
 
 // Which sources may be used, and which tokens do not count: those that the config names, else the tokenizer's special
-// ones, which is logged.
+// ones, which is logged, as is that it knows of none. Documents end where the config says, else where the tokenizer
+// does, else at every token that does not count.
 [[nodiscard]] TraceOptions trace_options(const Config& config, const Tokenizer* tokenizer);
 
 // Whether rows are looked up by their fingerprints.

@@ -68,7 +68,7 @@ void RowFileWriter::add(const TokenMatrix& tokens, std::span<const std::uint8_t>
   const bool fits = tokens.length > 0 && count % tokens.length == 0 && rows.width == head_.width &&
                     (tokens.attended.empty() || tokens.attended.size() == count) &&
                     (has_row.empty() || has_row.size() == count) && rows.count() == with_row &&
-                    (rows.values != nullptr || !head_.pairs);
+                    (rows.values != nullptr || rows.count() == 0 || !head_.pairs);
   if (!fits) {
     fail(std::to_string(with_row) + " tokens were to have a row, and there are " + std::to_string(rows.count()) +
          " rows of width " + std::to_string(rows.width));

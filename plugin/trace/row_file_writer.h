@@ -25,6 +25,9 @@ class RowFileWriter {
   RowFileWriter(const RowFileWriter&) = delete;
   RowFileWriter& operator=(const RowFileWriter&) = delete;
 
+  // Where the file is until finish(); it goes with the writer, but not if the process is killed.
+  [[nodiscard]] const std::string& temporary() const { return temporary_; }
+
   // Adds rows of tokens. `has_row`: one per token, 0: no row was stored for it; empty: all have one. `rows`: those, in
   // the order of the tokens; the values may be null where there are no pairs. All of it is in memory once more while
   // this runs.

@@ -225,8 +225,14 @@ class Tokenizers(StoreTest):
 
     def test_text_that_the_program_gave_is_shown(self) -> None:
         store = self.folder / "own_text"
-        self.assertIn("«1_»2_3_4_5_6_11_[id 10]       step 10", self.ok("show", store, 0))
+        # Of the token 10 it knew nothing; the tokenizer of the run does.
+        self.assertIn("«1_»2_3_4_5_6_11_.  step 10", self.ok("show", store, 0))
         self.assertIn("«nod»ding", self.ok("show", store, 0, "--tokenizer", store / "tokenizer.json"))
+        (store / "tokenizer.json").rename(store / "away.json")
+        done = saetap("show", store, 0)
+        (store / "away.json").rename(store / "tokenizer.json")
+        self.assertIn("«1_»2_3_4_5_6_11_[id 10]       step 10", done.stdout)
+        self.assertIn("No such file", done.stderr)
 
     def test_another_tokenizer_may_be_named(self) -> None:
         other = self.folder / "other.json"

@@ -6,9 +6,19 @@
 import json
 import shutil
 import signal
+import struct
 import subprocess
 
+from index_file import row_hash
 from program_test import PRELOAD, SAETAP, StoreTest, clean_environment, run_tests, saetap
+
+
+def empty_index(name: str, width: int) -> bytes:
+    """What `saetap index` writes (docs/file_format.md), of no rows."""
+    head_bytes = 64 + len(name) + 8
+    head = struct.pack("<8sII4Q4I", b"saetapix", 1, head_bytes, 0, 0, 0, head_bytes, width, len(name), 0, 0)
+    head += name.encode()
+    return head + struct.pack("<Q", row_hash(head))
 
 
 class Record(StoreTest):
@@ -96,6 +106,30 @@ class Record(StoreTest):
             config.write_text(text, encoding="utf-8")
             self.refuses(reason, "--config", config)
             self.refuses(reason, SAETAP_CONFIG=str(config))
+
+    def test_index_files_that_cannot_serve_start_nothing(self) -> None:
+        good, same, wider = (self.folder / name for name in ("good.index", "same.index", "wider.index"))
+        good.write_bytes(empty_index("layer 3", 64))
+        same.write_bytes(empty_index("layer 3", 64))
+        wider.write_bytes(empty_index("layer 3", 65))
+        damaged = self.folder / "damaged.index"
+        damaged.write_bytes(good.read_bytes()[:-1])
+        config = self.folder / "index.json"
+
+        def write(*paths: object) -> None:
+            config.write_text(json.dumps({"saetap": {"tokens": {"index": [*map(str, paths)]}}}), encoding="utf-8")
+
+        write(good, wider)
+        self.assertEqual(self.record("--config", config, "--", "true").returncode, 0)
+        for paths, reason in (
+            ((self.folder / "missing.index",), f"{self.folder}/missing.index (tokens.index): No such file"),
+            ((good, damaged), f"{damaged} (tokens.index): it is cut short"),
+            ((config,), f"{config} (tokens.index): it is no file of saetap index"),
+            ((good, same), f'{same} (tokens.index): its rows are named "layer 3" as those of {good} are'),
+            ((good, good), "index all shards of one stream in one file"),
+        ):
+            write(*paths)
+            self.refuses(reason, "--config", config)
 
     def test_what_is_odd_but_not_wrong_is_said(self) -> None:
         config = self.folder / "odd.json"

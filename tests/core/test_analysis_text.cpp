@@ -1,11 +1,13 @@
 // Excerpts, figures and escapes; expected values worked out by hand.
 #include <doctest/doctest.h>
 
+#include "integrations/analysis/activating_tokens.h"
 #include "integrations/analysis/excerpt.h"
 #include "integrations/analysis/number_text.h"
 #include "integrations/analysis/visible_text.h"
 #include "integrations/cli/shell_quote.h"
 #include "integrations/report/markdown_text.h"
+#include "tests/core/tokenizer_file.h"
 
 using saetap::Context;
 
@@ -39,7 +41,7 @@ Context context(std::vector<std::int32_t> tokens, std::size_t activating, bool a
 TEST_CASE("an excerpt marks the activating token and shows where the text goes on") {
   const Words words;
   const auto text = [&](const Context& around, std::uint32_t before) {
-    return saetap::marked(saetap::excerpt_of(around, before, &words));
+    return saetap::marked(saetap::excerpt_of(around, before, 99, &words));
   };
   CHECK(text(context({2, 4, 6}, 1, true, true), 5) == "w2 «w4» w6");
   CHECK(text(context({2, 4, 6}, 1, false, false), 5) == "…w2 «w4» w6…");
@@ -50,16 +52,70 @@ TEST_CASE("an excerpt marks the activating token and shows where the text goes o
 
 TEST_CASE("a token before the excerpt is not shown, but the first that is decodes as it stands there") {
   const Words words;
-  const saetap::Excerpt excerpt = saetap::excerpt_of(context({2, 3, 4, 6}, 2, true, true), 1, &words);
+  const saetap::Excerpt excerpt = saetap::excerpt_of(context({2, 3, 4, 6}, 2, true, true), 1, 99, &words);
   CHECK(saetap::marked(excerpt) == "…w3 «w4» w6");  // not "##w3"
   CHECK(excerpt.ids == std::vector<std::int32_t>{3, 4, 6});
   CHECK(excerpt.activating == 1);
   CHECK_FALSE(excerpt.from_start);
 }
 
+TEST_CASE("a token after the excerpt is not shown") {
+  const Words words;
+  const saetap::Excerpt excerpt = saetap::excerpt_of(context({2, 4, 6, 8}, 1, true, true), 5, 1, &words);
+  CHECK(saetap::marked(excerpt) == "w2 «w4» w6…");
+  CHECK(excerpt.ids == std::vector<std::int32_t>{2, 4, 6});
+  CHECK_FALSE(excerpt.to_end);
+}
+
+TEST_CASE("text in bytes is shown whatever the cut leaves of its characters") {
+  // Thai in Llama's way, a token a byte: ก is E0 B8 81, ข is E0 B8 82.
+  const saetap::TokenizerFile file(R"({"decoder": {"type": "Sequence", "decoders": [
+    {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"},
+    {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}, "model": {"vocab":
+    {"<0xE0>": 0, "<0xB8>": 1, "<0x81>": 2, "<0x82>": 3, "▁a": 4}}})");
+  const auto tokenizer = file.load();
+  const std::vector<std::int32_t> thai{0, 1, 2, 0, 1, 3, 0, 1, 2};  // กขก
+  const auto text = [&](std::vector<std::int32_t> ids, std::size_t activating, std::uint32_t before,
+                        std::uint32_t after) {
+    return saetap::marked(
+        saetap::excerpt_of(context(std::move(ids), activating, false, false), before, after, tokenizer.get()));
+  };
+  CHECK(text(thai, 8, 9, 9) == "…กข«ก»…");
+  CHECK(text({1, 2, 0, 1, 3, 0, 1, 2, 0, 1}, 7, 9, 9) == "…ข«ก»…");  // cut within the first and the last character
+  // Any byte of a character activates: the mark is at the token that completes it, however little is shown.
+  for (std::size_t activating : {3, 4, 5}) {
+    CHECK(text(thai, activating, 9, 9) == "…ก«ข»ก…");
+    CHECK(text(thai, activating, 0, 0) == "…«ข»…");
+  }
+  CHECK(text({4, 0}, 1, 9, 9) == "…a«\uFFFD»…");  // never completed
+}
+
+TEST_CASE("the mark of a token that ends within a character reaches to where it ends") {
+  const saetap::TokenizerFile file(R"({"decoder": {"type": "ByteLevel"}, "model": {"vocab":
+    {"a": 0, "Ġæĸ": 1, "ĩ": 2, "b": 3}}})");
+  const auto tokenizer = file.load();
+  const auto text = [&](std::size_t activating) {
+    return saetap::marked(saetap::excerpt_of(context({0, 1, 2, 3}, activating, true, true), 9, 9, tokenizer.get()));
+  };
+  CHECK(text(1) == "a «文»b");
+  CHECK(text(2) == "a «文»b");
+  CHECK(text(3) == "a 文«b»");
+}
+
+TEST_CASE("a token in a list is never shown as nothing") {
+  const saetap::TokenizerFile file(R"({"decoder": {"type": "Sequence", "decoders": [
+    {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"},
+    {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}, "model": {"vocab": {"▁": 7, "▁a": 8, "<0xE0>": 9}}})");
+  const auto tokenizer = file.load();
+  CHECK(saetap::token_text(7, tokenizer.get()) == "[id 7]");
+  CHECK(saetap::token_text(8, tokenizer.get()) == "a");
+  CHECK(saetap::token_text(9, tokenizer.get()) == "\uFFFD");
+  CHECK(saetap::token_text(7, nullptr) == "7");
+}
+
 TEST_CASE("without a tokenizer ids are shown, without tokens that is said") {
-  CHECK(saetap::marked(saetap::excerpt_of(context({12, 7, 30}, 1, false, true), 5, nullptr)) == "…12 «7» 30");
-  CHECK(saetap::marked(saetap::excerpt_of(Context{}, 5, nullptr)) == "(token not known)");
+  CHECK(saetap::marked(saetap::excerpt_of(context({12, 7, 30}, 1, false, true), 5, 5, nullptr)) == "…12 «7» 30");
+  CHECK(saetap::marked(saetap::excerpt_of(Context{}, 5, 5, nullptr)) == "(token not known)");
 }
 
 TEST_CASE("an excerpt that is too wide is cut on both sides of the mark") {

@@ -72,6 +72,23 @@ TEST_CASE("Llama's sequence strips the text's first space, not the tokens'") {
   CHECK(decoded(kLlama, R"([["", 0], ["▁", 1], ["▁a", 2]])") == Pieces{"", "", " a"});
 }
 
+TEST_CASE("of bytes that a cut went through, only the character at the cut is lost to an excerpt") {
+  const TokenizerFile file(R"({"decoder": )" + kLlama + R"(, "model": {"vocab": {"<0xE0>": 0, "<0xB8>": 1, "<0x81>": 2,
+    "<0xFF>": 3, "▁a": 4}}})");
+  const auto tokenizer = file.load();
+  const auto excerpt = [&](const saetap::Ids& ids) { return tokenizer->excerpt_pieces(ids); };
+  const std::string broken = "\uFFFD";
+  CHECK(excerpt({1, 2, 0, 1, 2, 0}) == Pieces{"", "", "", "", "ก", ""});
+  CHECK(tokenizer->pieces(saetap::Ids{1, 2, 0, 1, 2, 0}) == Pieces(6, broken));
+  CHECK(excerpt({2, 4, 0, 1}) == Pieces{"", "a", "", ""});
+  CHECK(excerpt({4, 1, 4, 0, 4}) == Pieces{"a", broken, " a", broken, " a"});  // no cut: within the excerpt
+  CHECK(excerpt({4, 2, 2, 2, 2}) == Pieces{"a", broken, broken, broken, broken});
+  CHECK(excerpt({3, 4, 3}) == Pieces{broken, " a", broken});  // begins no character
+  CHECK(excerpt({1}) == Pieces{broken});
+  CHECK(excerpt({2, 0, 1}) == Pieces(3, broken));  // nothing would be left
+  CHECK(excerpt({}).empty());
+}
+
 TEST_CASE("Strip cuts at most what there is") {
   const auto strip = [](const std::string& start, const std::string& stop) {
     return R"({"type": "Strip", "content": "a", "start": )" + start + R"(, "stop": )" + stop + "}";
@@ -107,6 +124,18 @@ TEST_CASE("ids outside the vocabulary are shown in their place, whatever the dec
   const auto tokenizer = file.load();
   CHECK(tokenizer->pieces(saetap::Ids{0, 99, 1, -1, 0}) == Pieces{"a", "[id 99]", "\uFFFD", "[id -1]", " a"});
   CHECK(tokenizer->pieces({}).empty());
+}
+
+TEST_CASE("a decoder that multiplies the text without end leaves the ids") {
+  std::string twice = R"({"type": "Replace", "pattern": {"String": "a"}, "content": "aa"})";
+  for (int i = 0; i < 39; ++i) twice += R"(, {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"})";
+  CHECK(decoded(R"({"type": "Sequence", "decoders": [)" + twice + "]}", R"([["a", 0], ["b", 1]])") ==
+        Pieces{"[id 0]", "[id 1]"});
+  // What is long by itself is still text: 2^18 letters.
+  const std::string half = std::string(1 << 18, 'a');
+  CHECK(decoded(R"({"type": "Fuse"})", R"([[")" + half + R"(", 0], ["b", 1]])") == Pieces{half, "b"});
+  CHECK(decoded(R"({"type": "Replace", "pattern": {"String": ""}, "content": ")" + half + R"("})",
+                R"([["aaaaa", 0]])") == Pieces{"[id 0]"});
 }
 
 TEST_CASE("decoders that lack something are refused with a reason") {

@@ -65,6 +65,9 @@ TEST_CASE("a decoder that is not supported is named") {
   const std::string json = tokenizer_json(kVocab, "[]", R"({"type": "Phonetic"})");
   CHECK_THROWS_AS((void)TokenizerFile(json).load(), saetap::UnsupportedTokenizer);
   CHECK(mentions(error_of(json), "\"Phonetic\" is not supported; token ids are shown instead"));
+  const std::string old = tokenizer_json(kVocab, "[]", R"({"prefix": "##", "cleanup": true})");
+  CHECK_THROWS_AS((void)TokenizerFile(old).load(), saetap::UnsupportedTokenizer);
+  CHECK(mentions(error_of(old), "old form without a \"type\" (cleanup, prefix), which is not supported; token ids"));
   const std::string regex = tokenizer_json(
       kVocab, "[]",
       R"({"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"Regex": "a+"}, "content": "b"}]})");
@@ -118,7 +121,17 @@ TEST_CASE("ids that are no ids are refused") {
                    "0 to 2147483647"));
   }
   CHECK(mentions(error_of(tokenizer_json(R"({"a": 4, "b": 4})")), "two of its tokens have the id 4"));
-  CHECK(mentions(error_of(tokenizer_json(R"({"a": 4})", R"([{"id": 4, "content": "b"}])")), "have the id 4"));
+  CHECK(mentions(error_of(tokenizer_json("{}", R"([{"id": 4, "content": "a"}, {"id": 4, "content": "b"}])")),
+                 "two of its tokens have the id 4"));
+}
+
+TEST_CASE("an id that the model's vocabulary has is what it says, whatever an added token says") {
+  const std::string added = R"([{"id": 4, "content": "<s>", "special": true}, {"id": 5, "content": "<s>"},
+    {"id": 1, "content": "[SEP]", "special": true}])";
+  const auto tokenizer = TokenizerFile(tokenizer_json(R"({"a": 4, "[SEP]": 1})", added)).load();
+  CHECK(decoded(*tokenizer, {4, 5, 1}) == "a <s> [SEP]");
+  CHECK(tokenizer->special_ids() == std::vector<std::int32_t>{1});
+  CHECK(tokenizer->boundary_ids() == std::vector<std::int32_t>{1, 5});
 }
 
 TEST_CASE("the largest id takes no more memory than the smallest") {

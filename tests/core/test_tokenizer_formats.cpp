@@ -155,6 +155,9 @@ TEST_CASE("vocab.txt: a token a line, in BERT's manner") {
   CHECK(tokenizer->pieces(Ids{2, 5, 6, 7, 3, 8}) == Pieces{"[CLS]", " walk", "ing", ".", " [SEP]", " [id 8]"});
   CHECK(tokenizer->special_ids() == Ids{0, 1, 2, 3, 4});
   CHECK(tokenizer->boundary_ids() == Ids{0, 2, 3});
+  const auto spaced = TokenizerFile("[UNK] \t\nwalk\u3000\u00A0 \n \u2009home\u200B\r\n\u0085\n", "vocab.txt").load();
+  CHECK(spaced->pieces(Ids{0, 1, 2, 3}) == Pieces{"[UNK]", " walk", "  \u2009home\u200B", " "});
+  CHECK(spaced->special_ids() == Ids{0});
   CHECK(mentions(error_of("vocab.txt", "some\ntext\n"), "no line [UNK]"));
   CHECK(mentions(error_of("vocab.txt", "[UNK]\n\xFF\n"), "line 2 is not UTF-8"));
 }
@@ -165,6 +168,10 @@ TEST_CASE("vocab.json: byte-level, and a token may be called as a tokenizer's pa
   CHECK(tokenizer->pieces(Ids{0, 1, 3, 4}) == Pieces{"model", " vocab", "<|endoftext|>", "[id 4]"});
   CHECK(tokenizer->special_ids() == Ids{3});
   CHECK(tokenizer->boundary_ids() == Ids{3});
+  const auto roberta =
+      TokenizerFile(R"({"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "a": 4, "<mask>": 9})", "vocab.json").load();
+  CHECK(roberta->special_ids() == Ids{0, 1, 2, 3, 9});
+  CHECK(roberta->boundary_ids() == Ids{0, 1, 2});
   CHECK(mentions(error_of("vocab.json", R"({"a": -1})"), "0 to 2147483647"));
 }
 
@@ -173,6 +180,19 @@ TEST_CASE("what no format is like is refused, with the formats there are") {
                  "not a tokenizer.json, tekken.json, vocab.json, vocab.txt, .model or .tiktoken"));
   CHECK(mentions(error_of("notes", ""), "not a tokenizer.json"));
   CHECK(TokenizerFile(R"({"a": 0})", "without_extension").error() == "no error");
+}
+
+TEST_CASE("texts that a program gave go before the tokenizer's, token by token") {
+  const std::shared_ptr<const saetap::Tokenizer> rest =
+      TokenizerFile("[UNK]\nwalk\n##ing\n.\nhome", "vocab.txt").load();
+  const auto some = saetap::tokenizer_of_texts({{1, "go"}, {4, " \xE6\x96"}, {9, "\x87"}}, rest);
+  CHECK(some->pieces(Ids{1, 2, 3}) == Pieces{"go", "ing", "."});
+  CHECK(some->pieces(Ids{4, 9, 8}) == Pieces{" ", "文", " [id 8]"});
+  CHECK(some->excerpt_pieces(Ids{1, 2}) == Pieces{"go", "ing"});
+  CHECK(some->special_ids() == Ids{0});
+  const auto alone = saetap::tokenizer_of_texts({{1, "go"}}, nullptr);
+  CHECK(alone->pieces(Ids{1, 2}) == Pieces{"go", "[id 2]"});
+  CHECK_THROWS_AS((void)saetap::tokenizer_of_texts({{1, "go"}, {1, "went"}}, rest), saetap::TokenizerError);
 }
 
 TEST_CASE("base64 is read strictly") {

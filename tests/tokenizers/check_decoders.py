@@ -1,12 +1,14 @@
 """Every decoder of a tokenizer.json and sequences of them, on vocabularies of awkward entries, against `tokenizers`."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import tokenizers
 from conformance import compare, random_runs
 
-RUNS = 2_000  # for each of the decoders below
+RUNS = 2_000  # for each of the decoders below, and at least
+RUNS_OF_TYPE = 10_000  # for all of one type together
 
 MARKS = [".", "?", "!", ",", "'", "n't", "'m", "do not", "'s", "'ve", "'re", "' ", " ' ", "", "##", "a", "ü"]
 CLEANED = sorted({a + gap + b for a in MARKS for gap in ("", " ", "  ") for b in MARKS} | {"##" + m for m in MARKS})
@@ -72,23 +74,28 @@ STRIPPED_AT_END = [strip(" ", 1, 1), strip("a", 1, 2), sequence(replace("b", "a"
 
 
 def check(tool: str, folder: Path) -> dict[str, int]:
+    """How many decodes were compared of each type. What is within a sequence counts as a sequence."""
     mixed = unique(MIXED)
     safe = [entry for entry in mixed if set(entry) - set(" ab")]
-    compared = {"decoders, awkward entries": 0}
-    for decoder in DECODERS:
-        compared["decoders, awkward entries"] += compare_decoder(tool, folder, decoder, mixed)
-    for decoder in STRIPPED_AT_END:
-        compared["decoders, awkward entries"] += compare_decoder(tool, folder, decoder, safe)
-    for cleanup in (True, False):
-        compared["decoders, awkward entries"] += compare_decoder(tool, folder, word_piece("##", cleanup), CLEANED)
-    return compared
+    cases = [(decoder, mixed) for decoder in DECODERS] + [(decoder, safe) for decoder in STRIPPED_AT_END]
+    cases += [(word_piece("##", cleanup), CLEANED) for cleanup in (True, False)]
+    of_type = Counter(type_of(decoder) for decoder, _ in cases)
+    compared: Counter[str] = Counter()
+    for decoder, entries in cases:
+        runs = max(RUNS, -(-RUNS_OF_TYPE // of_type[type_of(decoder)]))
+        compared[f"{type_of(decoder)}, awkward entries"] += compare_decoder(tool, folder, decoder, entries, runs)
+    return dict(compared)
+
+
+def type_of(decoder: dict | None) -> str:
+    return decoder["type"] if decoder else "no decoder"
 
 
 def unique(entries: list[str]) -> list[str]:
     return list(dict.fromkeys(entries))
 
 
-def compare_decoder(tool: str, folder: Path, decoder: dict | None, entries: list[str]) -> int:
+def compare_decoder(tool: str, folder: Path, decoder: dict | None, entries: list[str], count: int) -> int:
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
     added = [{"id": 0, "content": entries[0], "special": True}, {"id": len(entries), "content": " .added é文's", "special": False}]
     model = {"type": "WordLevel", "unk_token": entries[0], "vocab": {entry: i for i, entry in enumerate(entries)}}
@@ -97,8 +104,8 @@ def compare_decoder(tool: str, folder: Path, decoder: dict | None, entries: list
     path.write_text(json.dumps(tokenizer), encoding="utf-8")
     reference = tokenizers.Tokenizer.from_file(str(path))
     ids = range(len(entries) + 1)
-    runs = random_runs(ids, RUNS) + [[token] for token in ids] + [[1, token] for token in ids]
+    runs = random_runs(ids, count) + [[token] for token in ids] + [[1, token] for token in ids]
     # Few entries, so that the same come together: CTC, characters of bytes.
     bytes_of = [entries.index(entry) for entry in entries if entry in ("<0xE6>", "<0x96>", "<0x87>", "<0x41>", "æĸ", "ĩ", "a", "|")]
-    runs += random_runs(bytes_of or ids, RUNS // 2, seed=1)
+    runs += random_runs(bytes_of or ids, count // 2, seed=1)
     return compare(tool, path, runs, lambda given: reference.decode_batch(given, skip_special_tokens=False))
