@@ -27,7 +27,6 @@ endif
 
 EXPORTED := $(BUILD)/exported
 BENCHED := $(BUILD)/benchmarks
-BENCHMARK_FLAGS := --benchmark_out_format=json --benchmark_min_time=0.1
 
 .PHONY: demo test test-libraries test-threads provenance bench lint build venv packages prepared clean distclean
 
@@ -60,15 +59,11 @@ provenance: build prepared
 
 # Each figure is the median of several turns.
 bench: build
-	cmake --build --preset $(PRESET) --target step_overhead --target attach_cost --target scan_beside --target scan_speed \
-	  --target keep_speed --target collector_memory
+	cmake --build --preset $(PRESET) --target step_overhead --target attach_cost --target scan_beside
 	mkdir -p $(BENCHED)
-	$(BUILD)/bin/scan_beside $(BENCHMARK_FLAGS) --benchmark_repetitions=9 --benchmark_enable_random_interleaving=true \
-	  --benchmark_out=$(BENCHED)/scan_beside.json
+	$(BUILD)/bin/scan_beside --benchmark_min_time=0.05 --benchmark_repetitions=7 --benchmark_enable_random_interleaving=true \
+	  --benchmark_out_format=json --benchmark_out=$(BENCHED)/scan_beside.json
 	$(PYTHON) tests/benchmarks/python_heap.py > $(BENCHED)/python_heap.json
-	$(BUILD)/bin/scan_speed $(BENCHMARK_FLAGS) --benchmark_repetitions=3 --benchmark_out=$(BENCHED)/scan_speed.json
-	$(BUILD)/bin/keep_speed $(BENCHMARK_FLAGS) --benchmark_repetitions=3 --benchmark_out=$(BENCHED)/keep_speed.json
-	$(BUILD)/bin/collector_memory > $(BENCHED)/collector_memory.json
 	$(BUILD)/bin/step_overhead --json $(BENCHED)/step_overhead.json
 	$(BUILD)/bin/attach_cost
 	$(PYTHON) tests/benchmarks/performance_page.py $(BENCHED) --out docs/performance.md

@@ -33,7 +33,8 @@ bool sure(const Nearest& nearest) {
 }
 
 // Compares all rows with all signatures; the signatures are walked through once for each block of rows.
-#if defined(__x86_64__) && defined(__GNUC__)
+// (A choice made at load time, before ThreadSanitizer is there, which crashes.)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_THREAD__)
 [[gnu::target_clones("popcnt", "default")]]
 #endif
 void compare(const RowSignature* rows, Nearest* nearest, std::size_t count, std::uint32_t slot,

@@ -2,8 +2,7 @@
 
     performance_page.py FOLDER --out docs/performance.md
 
-FOLDER holds what `make bench` wrote: scan_beside.json, scan_speed.json, keep_speed.json (Google Benchmark's format),
-step_overhead.json, python_heap.json, collector_memory.json.
+FOLDER holds what `make bench` wrote: scan_beside.json (Google Benchmark's format), step_overhead.json, python_heap.json.
 """
 import argparse
 import json
@@ -79,15 +78,6 @@ def time_table(times):
     return "\n".join(lines)
 
 
-def memory_table(rows):
-    lines = ["| features | samples kept of each | sequences of 128 | activations around them | memory | wanted |",
-             "| ---: | ---: | ---: | --- | ---: | ---: |"]
-    for row in rows:
-        lines.append(f"| {row['features']:,} | {row['samples']} + {row['random_samples']} random | {row['sequences']:,} | "
-                     f"{row['contexts']} | {row['megabytes']:.0f} MB | {row.get('wanted', '')} |")
-    return "\n".join(lines)
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
@@ -107,7 +97,8 @@ One batch of 4,096 × 16,384 float32 numbers, k = 100, after the tables have fil
 
 {ratio_table(targets(beside, heap_ms))}
 
-`torch.sum` is the floor: it does nothing but read. The Python heap is timed by itself, {heap_ms:,.0f} ms for the batch.
+`torch.sum` is the floor: it does nothing but read. The Python heap is timed by itself, {heap_ms:,.0f} ms for the batch. Sizes and
+number formats: 2^26 numbers each, by features and active of a row; formats at 4,096 × 16,384 and 64 active.
 
 {time_table(beside)}
 
@@ -118,20 +109,6 @@ finding every row's token are in it. The ratio is that of the medians; the last 
 twenty recorded steps, in which every feature's table fills, against the usual one.
 
 {step_table(sizes)}
-
-## The scan, by size and form
-
-{time_table(medians(path("scan_speed.json")))}
-
-## Keeping
-
-{time_table(medians(path("keep_speed.json")))}
-
-## Memory
-
-What the collector holds beyond the trainer's own memory: measured growth of the process.
-
-{memory_table(json.load(open(path("collector_memory.json"))))}
 
 ## Accelerators
 

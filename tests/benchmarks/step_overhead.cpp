@@ -89,7 +89,7 @@ nlohmann::json measure(const Size& size, int steps) {
   for (const auto& parameter : sae.parameters()) parameters.push_back(parameter);
   torch::optim::Adam optimizer(parameters, torch::optim::AdamOptions(1e-5));
   std::vector<double> without, with, all_with;
-  constexpr int kFilling = 8;  // pairs of steps: heaps fill, code is compiled
+  constexpr int kFilling = 6;  // pairs of steps: heaps fill, code is compiled
   for (int step = 0; step < 2 * (steps + kFilling); ++step) {
     const bool on = step % 2 == 1;
     hooks::set_tap_sink(on ? &hooks::Discovery::of_process() : nullptr);
@@ -130,7 +130,7 @@ nlohmann::json measure(const Size& size, int steps) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  int steps = 16;
+  int steps = 8;
   std::string json;
   for (int i = 1; i + 1 < argc; i += 2) {
     if (std::string(argv[i]) == "--steps") steps = std::max(4, std::atoi(argv[i + 1]));
