@@ -90,6 +90,20 @@ std::string tracing_warning(const SiteCounts& counts, std::int64_t buffer_rows) 
          grouped(static_cast<std::uint64_t>(buffer_rows)) + "; it has to be at least what the trainer's buffer holds";
 }
 
+std::string waits_line(const QueueWaits& collector, std::uint64_t device) {
+  std::string line;
+  if (collector.count > 0) {
+    char seconds[32];
+    std::snprintf(seconds, sizeof seconds, "%.1f", collector.seconds);
+    line = "training waited " + std::to_string(collector.count) + " times, " + seconds +
+           " s in all, until there was room for what is kept";
+  }
+  if (device > 0) {
+    line += (line.empty() ? "training waited " : ", and ") + std::to_string(device) + " times for its accelerator";
+  }
+  return line;
+}
+
 std::string saved_line(const std::string& store_path) {
   const std::filesystem::path path(store_path);
   std::error_code unreadable;

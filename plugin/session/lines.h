@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "plugin/collect/collector_thread.h"
 #include "plugin/collect/sample_collector.h"
 #include "plugin/trace/provenance.h"
 
@@ -30,6 +31,8 @@ struct SessionFacts {
 // Said where part of the rows could be traced and part could not: most often the trainer's buffer holds more rows than
 // we remember. "" if there is nothing to say.
 [[nodiscard]] std::string tracing_warning(const SiteCounts& counts, std::int64_t buffer_rows);
+// "training waited 3 times, 0.8 s in all, until there was room for what is kept"; "" if it never did.
+[[nodiscard]] std::string waits_line(const QueueWaits& collector, std::uint64_t device);
 // "wrote activation_samples/samples.saetap (11 MB).  Next: saetap features activation_samples"
 [[nodiscard]] std::string saved_line(const std::string& store_path);
 // Why there is nothing to show.

@@ -351,6 +351,8 @@ void Session::finish() {
       const auto warning = tracing_warning(site->counts(), config_.tokens.buffer_rows);
       if (!warning.empty()) log(LogLevel::warning, warning);
     }
+    const auto waits = waits_line(collection_.waits(), device_queue_.waits());
+    if (!waits.empty()) log(LogLevel::info, waits);
     if (collection_.saved()) log(LogLevel::info, saved_line(collection_.store_path()));
   } else {
     log(LogLevel::info, nothing_found(facts_));
