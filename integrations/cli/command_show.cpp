@@ -161,11 +161,10 @@ Json json_of(const OpenedStore& store, const ShownFeature& shown) {
     if (!shown_sample.along.empty()) sample["activations"] = json_of_activations(shown_sample.along);
   }
   object["random_samples"] = Json::array();
+  const std::uint32_t context = store.reader.run().sample_context_size;
   for (const Sample& sample : shown.random_samples) {
-    object["random_samples"].push_back({{"activation", sample.activation},
-                                        {"sequence", std::to_string(sample.sequence)},
-                                        {"position", sample.position},
-                                        {"step", sample.step}});
+    const Excerpt excerpt = read_excerpt(store.reader, sample, context, context, store.tokenizer.get());
+    object["random_samples"].push_back(json_of_sample(sample, excerpt));
   }
   return object;
 }

@@ -6,8 +6,10 @@ The figures expected here are worked out by hand from what make_store.cpp puts i
 """
 
 import json
+import math
 import os
 import pty
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -139,15 +141,32 @@ class Show(StoreTest):
         self.assertRegex(lines[0], r"^feature 0   density 12\.5 %   max 7\.50   mean \d\.\d\d   std \d\.\d\d   ")
         self.assertTrue(lines[0].endswith("   decoder-nearest 1 (1.00), 2 (0)"))
         self.assertTrue(lines[1].startswith("steps 10 to 29"))
-        self.assertEqual(lines[2], "activating tokens of 3 samples: nod 3")
-        self.assertEqual(lines[4], "1  7.50  «nod»ding * | a↵b \\x1B[31m <b>.  step 10")
-        self.assertEqual(lines[5], "2  7.26  the «nod» ofding * the land.     step 11")
-        self.assertEqual(lines[6], "3  7.03  the land of «nod». the east.     step 12")
+        self.assertEqual(lines[3], "activating tokens of 3 samples: nod 3")
+        self.assertEqual(lines[5], "1  7.50  «nod»ding * | a↵b \\x1B[31m <b>.  step 10")
+        self.assertEqual(lines[6], "2  7.26  the «nod» ofding * the land.     step 11")
+        self.assertEqual(lines[7], "3  7.03  the land of «nod». the east.     step 12")
+
+    def test_quantiles_are_those_of_all_active_values(self) -> None:
+        # One row in each of steps 10 to 29, whose value falls by a quarter with each step; read within 9.1 %.
+        values = sorted(10 - step / 4 for step in range(10, 30))
+        line = self.ok("show", self.usual, 0).splitlines()[2]
+        shown = re.findall(r"(\d+) % below (\d+\.\d+)", line)
+        self.assertEqual([int(percent) for percent, _ in shown], [10, 25, 50, 75, 99])
+        for percent, value in shown:
+            exact = values[math.ceil(int(percent) / 100 * len(values)) - 1]
+            self.assertLess(abs(float(value) / exact - 1), 0.1, line)
+
+    def test_the_random_sample_is_in_json(self) -> None:
+        # Three places are all there are, each with its latest step.
+        sample = self.ok_json("show", self.usual, 0)["random_samples"]
+        self.assertEqual(sorted(one["step"] for one in sample), [27, 28, 29])
+        for one in sample:
+            self.assertAlmostEqual(one["activation"], 10 - one["step"] / 4, delta=0.08)
 
     def test_all_time_finds_the_stronger_beginning(self) -> None:
         lines = self.ok("show", self.usual, 0, "--all-time").splitlines()
         self.assertEqual(lines[1], "steps 0 to 29: the whole run, all 240 tokens collected")
-        self.assertTrue(lines[4].startswith("1  10.03  the land of «nod»"))
+        self.assertTrue(lines[5].startswith("1  10.03  the land of «nod»"))
 
     def test_context_and_top(self) -> None:
         text = self.ok("show", self.usual, 0, "--context", 1, "--top", 2)
@@ -194,8 +213,8 @@ class Show(StoreTest):
         os.close(writer)
         lines = os.read(reader, 65536).decode().splitlines()
         os.close(reader)
-        self.assertRegex(lines[4], r"^1  7\.50  «nod»ding \* \| a↵b… +step 10$")
-        self.assertTrue(all(len(line) <= 44 for line in lines[4:]), lines)
+        self.assertRegex(lines[5], r"^1  7\.50  «nod»ding \* \| a↵b… +step 10$")
+        self.assertTrue(all(len(line) <= 44 for line in lines[5:]), lines)
 
 
 class Tokenizers(StoreTest):
