@@ -12,7 +12,8 @@
 
 namespace saetap {
 
-// Text of a run of token ids, cut out of a longer one; see integrations/tokenizers. Empty function: only ids are written.
+// Text of a run of token ids, cut out of a longer one; see integrations/tokenizers. Empty function: only ids are
+// written.
 using DecodeTokens = std::function<std::string(std::span<const std::int32_t>)>;
 
 struct SamplesJsonOptions {

@@ -121,7 +121,8 @@ TEST_CASE("pairs scanned as on an accelerator give what they give on the host") 
   at::manual_seed(12);
   for (int turn = 0; turn < 20; ++turn) {
     const std::int64_t rows = 1 + std::rand() % 40, features = 2 + std::rand() % 200;
-    const auto top = at::topk(random_code(rows, features, 0.5).nan_to_num(0, 3, -3), std::min<std::int64_t>(features, 7));
+    const auto top =
+        at::topk(random_code(rows, features, 0.5).nan_to_num(0, 3, -3), std::min<std::int64_t>(features, 7));
     const auto wanted = random_wanted(rows, features);
     TappedCall call;
     call.rows = rows;
