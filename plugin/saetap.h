@@ -47,8 +47,9 @@ typedef int64_t (*saetap_token_text)(int32_t id, char* text, int64_t size, void*
 
 /* Gives the text of tokens, for programs with a tokenizer of their own: the store then holds it, and everything that is
  * shown of it is read with it. Tokens whose text is not known are shown with the configured tokenizer (the key
- * tokenizer), and without one as ids. Called while a checkpoint is saved, on the thread of whatever call it falls in,
- * for each token once; it must not call back into saetap, and not throw. `user` is passed on. NULL takes it back. */
+ * tokenizer), and without one as ids. Called while a checkpoint is saved, on a thread of saetap's own, for each token
+ * once; it must not call back into saetap, and not throw. `user` is passed on. NULL, or another, takes it back: when
+ * this returns, the one before is not called any more. */
 SAETAP_EXPORT int saetap_set_token_text(saetap_token_text text, void* user);
 
 /* Saves what was collected so far. The file on disk is whole at every moment. */

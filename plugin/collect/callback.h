@@ -91,9 +91,9 @@ struct CheckpointEvent {
   TokenText token_text;                                       // of the callback that knows it
 };
 
-// Calls come one at a time (the session holds its lock), on whichever thread runs the module; a callback that throws is
-// switched off with one log line (it is still asked to save what it kept) and the others go on. A callback must not
-// call the hooked module, nor register a hook.
+// Calls come one at a time, in the order of what they tell of, on the collector's own thread, while the trainer goes
+// on. A callback that throws is switched off with one log line (it is still asked to save what it kept) and the others
+// go on. A callback must not call the hooked module, nor register a hook.
 class Callback {
  public:
   virtual ~Callback() = default;

@@ -279,8 +279,10 @@ void Session::set_tokens(const TokenMatrix& tokens, std::span<const std::int64_t
 }
 
 void Session::set_token_text(TokenText text) {
+  if (collection_.is_current()) return;  // from a callback
   const std::lock_guard lock(mutex_);
   token_text_ = std::move(text);
+  collection_.drain();  // a checkpoint may be at work with the one before
 }
 
 // ---- checkpoints and the end ----
