@@ -1,12 +1,12 @@
 // The activations around the kept samples.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "plugin/collect/sample.h"
+#include "plugin/collect/slab.h"
 #include "plugin/scan/context_scan.h"
 
 namespace saetap {
@@ -19,24 +19,19 @@ class ContextPool {
   [[nodiscard]] std::uint32_t add(std::span<const ContextActivation> activations);
   // Whether anything is known (of none, for one).
   [[nodiscard]] static bool known(std::uint32_t handle) { return handle != kContextNotKnown; }
-  // Empty where nothing is known. Valid until the next add().
+  // Empty where nothing is known. Valid until the list is released.
   [[nodiscard]] std::span<const ContextActivation> at(std::uint32_t handle) const;
   // A list of its own with the same activations.
   [[nodiscard]] std::uint32_t copy(std::uint32_t handle);
   void release(std::uint32_t handle);
 
-  // How many lists take memory.
+  // How many lists take memory, and how much.
   [[nodiscard]] std::size_t lists() const;
   [[nodiscard]] std::size_t bytes() const;
 
  private:
-  // Lists of up to 2^n activations; what is unused at the end of one has offset 0, which is none of them.
-  struct Size {
-    std::vector<ContextActivation> activations;
-    std::vector<std::uint32_t> free;  // places
-  };
-  static constexpr std::uint32_t kSizes = 24;
-  std::array<Size, kSizes> sizes_;
+  // By n: lists of up to 2^n activations; what is unused at the end of one has offset 0, which is none of them.
+  std::vector<Slab<ContextActivation>> sizes_;
 };
 
 }  // namespace saetap

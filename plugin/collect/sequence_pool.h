@@ -1,11 +1,13 @@
 // The tokens behind the kept samples, stored once in segments that samples share.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <unordered_map>
 #include <vector>
 
+#include "plugin/collect/slab.h"
 #include "plugin/trace/token_position.h"
 
 namespace saetap {
@@ -34,7 +36,8 @@ struct SegmentRange {
 
 // Counts who needs a segment and drops it when nobody does. A sample pins the segments that [position − context,
 // position + context] touches. Pins count whether or not the tokens are known at that moment, so taking one back never
-// needs them, and tokens that come later serve every sample of the segment. Not thread-safe.
+// needs them, and tokens that come later serve every sample of the segment. Ids below 65,536 take two bytes each, and
+// most vocabularies have no others. Not thread-safe.
 class SequencePool {
  public:
   explicit SequencePool(std::uint32_t context) : context_(context) {}
@@ -46,17 +49,35 @@ class SequencePool {
   void unpin(const TokenPosition& at);
 
   struct Segment {
-    std::vector<std::int32_t>
-        tokens;                // kSegmentTokens, fewer at the end of the sequence; empty if not known or past it
     std::uint32_t length = 0;  // of the whole sequence, in tokens; 0 if not known
     std::uint32_t pins = 0;
+    std::uint32_t place = 0;  // of the tokens, among those of their width
+    std::uint8_t count = 0;   // of tokens: kSegmentTokens, fewer at the end of the sequence; 0 if not known
+    bool wide = false;        // four bytes a token
+    bool saved = false;       // see mark_saved()
   };
   using Segments = std::unordered_map<SegmentKey, Segment, SegmentKeyHash>;
   [[nodiscard]] const Segments& segments() const { return segments_; }
+  // The tokens of a segment of this pool, written to `room`; empty if not known or past the end of the sequence.
+  using Room = std::array<std::int32_t, kSegmentTokens>;
+  [[nodiscard]] std::span<const std::int32_t> tokens(const Segment& segment, Room& room) const;
+
+  // All tokens known now are in the store.
+  void mark_saved();
+  // Segments that are in the store and have lost their last pin since mark_saved(); some may be pinned again.
+  [[nodiscard]] const std::vector<SegmentKey>& dropped() const { return dropped_; }
+
+  [[nodiscard]] std::size_t bytes() const;
 
  private:
+  void keep_tokens(Segment& segment, std::span<const std::int32_t> tokens);
+  void drop_tokens(const Segment& segment);
+
   std::uint32_t context_;
   Segments segments_;
+  Slab<std::uint16_t> narrow_{kSegmentTokens};
+  Slab<std::int32_t> wide_{kSegmentTokens};
+  std::vector<SegmentKey> dropped_;
 };
 
 }  // namespace saetap

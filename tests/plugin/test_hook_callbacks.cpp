@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "plugin/log.h"
-#include "tests/plugin/captured_errors.h"
+#include "tests/captured_errors.h"
 #include "tests/plugin/hook_witness.h"
 #include "tests/plugin/session_witness.h"
 #include "tests/plugin/tap_recorder.h"

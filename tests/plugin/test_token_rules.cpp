@@ -6,7 +6,7 @@
 #include "plugin/log.h"
 #include "plugin/session/token_rules.h"
 #include "tests/core/tokenizer_file.h"
-#include "tests/plugin/captured_errors.h"
+#include "tests/captured_errors.h"
 
 using namespace saetap;
 

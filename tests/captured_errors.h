@@ -1,40 +1,33 @@
 #pragma once
 
-#include <fcntl.h>
 #include <unistd.h>
 
-#include <fstream>
-#include <sstream>
+#include <cstdio>
 #include <string>
-
-#include "tests/plugin/session_witness.h"
 
 namespace saetap::testing {
 
 // What is written to stderr while it lives.
 class CapturedErrors {
  public:
-  CapturedErrors() : path_(folder_.path() + "/stderr"), before_(dup(STDERR_FILENO)) {
-    const int file = open(path_.c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600);
-    dup2(file, STDERR_FILENO);
-    close(file);
-  }
+  CapturedErrors() : file_(std::tmpfile()), before_(dup(STDERR_FILENO)) { dup2(fileno(file_), STDERR_FILENO); }
   ~CapturedErrors() {
     dup2(before_, STDERR_FILENO);
     close(before_);
+    std::fclose(file_);
   }
   CapturedErrors(const CapturedErrors&) = delete;
   CapturedErrors& operator=(const CapturedErrors&) = delete;
 
   [[nodiscard]] std::string text() const {
-    std::ostringstream text;
-    text << std::ifstream(path_).rdbuf();
-    return text.str();
+    std::string text(static_cast<std::size_t>(lseek(fileno(file_), 0, SEEK_END)), '\0');
+    const auto read = pread(fileno(file_), text.data(), text.size(), 0);
+    text.resize(read < 0 ? 0 : static_cast<std::size_t>(read));
+    return text;
   }
 
  private:
-  Folder folder_;
-  std::string path_;
+  std::FILE* file_;
   int before_;
 };
 

@@ -1,0 +1,60 @@
+// Memory for many short runs of elements, all of one length.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace saetap {
+
+// In chunks that never move: a growing vector would copy everything at each doubling and leave half of it unused. A
+// place that was given back is the next one taken. Not thread-safe.
+template <typename Element>
+class Slab {
+ public:
+  // `run`: elements of a place.
+  explicit Slab(std::size_t run)
+      : run_(run), chunk_bits_(std::bit_width(kChunkBytes / (run * sizeof(Element)) | 1) - 1) {}
+
+  // A place; what is in it is left over from others.
+  [[nodiscard]] std::uint32_t take() {
+    ++used_;
+    if (!free_.empty()) {
+      const auto place = free_.back();
+      free_.pop_back();
+      return place;
+    }
+    if (next_ >> chunk_bits_ == chunks_.size()) {
+      chunks_.push_back(std::make_unique_for_overwrite<Element[]>(run_ << chunk_bits_));
+    }
+    return next_++;
+  }
+  void give_back(std::uint32_t place) {
+    --used_;
+    free_.push_back(place);
+  }
+  // Valid until the place is given back.
+  [[nodiscard]] std::span<Element> at(std::uint32_t place) const {
+    const auto in_chunk = place & ((std::uint32_t{1} << chunk_bits_) - 1);
+    return {chunks_[place >> chunk_bits_].get() + in_chunk * run_, run_};
+  }
+
+  [[nodiscard]] std::size_t used() const { return used_; }
+  // Of the places in use. What was given back is kept for those to come, and not counted.
+  [[nodiscard]] std::size_t bytes() const { return used_ * run_ * sizeof(Element); }
+
+ private:
+  static constexpr std::size_t kChunkBytes = std::size_t{1} << 18;
+
+  std::size_t run_;
+  int chunk_bits_;
+  std::uint32_t next_ = 0;  // never taken yet
+  std::size_t used_ = 0;
+  std::vector<std::unique_ptr<Element[]>> chunks_;
+  std::vector<std::uint32_t> free_;
+};
+
+}  // namespace saetap
