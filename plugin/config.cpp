@@ -117,7 +117,7 @@ constexpr std::array<Key, 7> kOriginalKeys{{
      [](Config& c, const ConfigValue& v) { c.samples_per_feature_to_save = v.whole(0, 1'000'000); }},
 }};
 
-constexpr std::array<Key, 12> kOwnKeys{{
+constexpr std::array<Key, 15> kOwnKeys{{
     {"hooks", read_hooks},
     {"activation_scale", read_scale},
     {"output_dir", [](Config& c, const ConfigValue& v) { c.output_dir = v.text(1); }},
@@ -126,6 +126,10 @@ constexpr std::array<Key, 12> kOwnKeys{{
     {"sample_window_steps", read_window},
     {"random_samples_per_feature",
      [](Config& c, const ConfigValue& v) { c.random_samples_per_feature = v.whole(0, 100'000); }},
+    {"max_samples_per_sequence",
+     [](Config& c, const ConfigValue& v) { c.max_samples_per_sequence = v.whole(0, 1'000'000); }},
+    {"collapse_near_duplicates", [](Config& c, const ConfigValue& v) { c.collapse_near_duplicates = v.boolean(); }},
+    {"max_memory_mb", [](Config& c, const ConfigValue& v) { c.max_memory_mb = v.whole(0, 1'000'000'000); }},
     {"checkpoint_seconds", [](Config& c, const ConfigValue& v) { c.checkpoint_seconds = v.whole(1, 1'000'000); }},
     {"phases", read_phases},
     {"rank_features_by", read_rank},
@@ -207,6 +211,11 @@ Config parse_config(std::string_view json_text, bool collect_by_default) {
   }
   if (config.tokens.source == TokenSourceChoice::file && config.tokens.index.empty()) {
     throw ConfigError("config key \"saetap.tokens.source\": is \"file\", and \"saetap.tokens.index\" names no file");
+  }
+  if (config.collapse_near_duplicates && config.max_samples_per_sequence > 0) {
+    throw ConfigError(
+        "config keys \"saetap.collapse_near_duplicates\" and \"saetap.max_samples_per_sequence\": one of them at a "
+        "time; what is kept under both could not be exact");
   }
   return config;
 }

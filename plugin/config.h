@@ -70,6 +70,9 @@ struct Config {
   std::string tokenizer;  // path of the model's tokenizer, of any format it comes in; empty: ids are shown
   WindowRule sample_window_steps;
   std::int64_t random_samples_per_feature = 64;
+  std::int64_t max_samples_per_sequence = 0;  // of a feature; 0: no limit
+  bool collapse_near_duplicates = false;      // of samples with the same text around them, only the strongest
+  std::int64_t max_memory_mb = 4096;          // for all that is kept; 0: no bound
   std::int64_t checkpoint_seconds = 300;
   bool collect_train = true;  // "phases"
   bool collect_eval = true;

@@ -46,6 +46,21 @@ void line(const std::string& name, const std::string& text) {
   std::cout << name << std::string(kNameColumns - name.size(), ' ') << visible(text) << '\n';
 }
 
+// What keeps samples out that are strong enough.
+std::string limits_text(const RunFacts& run) {
+  std::string text;
+  const auto add = [&](const std::string& limit) { text += (text.empty() ? "" : "; ") + limit; };
+  if (run.kept_samples_per_feature < run.max_samples_per_feature) {
+    add("memory was bounded: " + count_text(run.kept_samples_per_feature) + " samples instead of " +
+        count_text(run.max_samples_per_feature) + " are kept of every feature");
+  }
+  if (run.max_samples_per_sequence > 0) {
+    add("at most " + count_text(run.max_samples_per_sequence) + " samples of a feature from one sequence");
+  }
+  if (run.collapse_near_duplicates) add("of samples with the same text around them only the strongest");
+  return text;
+}
+
 void print_run(const StoreReader& store) {
   const RunFacts& run = store.run();
   line("store", store.path() + "  " + size_text(bytes_of(store)));
@@ -53,11 +68,12 @@ void print_run(const StoreReader& store) {
   line("started", run.started + ", saved " + run.saved + (run.finished ? ", finished" : ", not finished in order"));
   line("versions", "saetap " + run.saetap_version + ", LibTorch " + run.libtorch_version + ", store format " +
                        std::to_string(run.format_version));
-  line("kept", "the " + count_text(run.max_samples_per_feature) + " strongest samples per feature from " +
+  line("kept", "the " + count_text(run.kept_samples_per_feature) + " strongest samples per feature from " +
                    activation_text(run.sample_activation_threshold) + " up, " +
                    std::to_string(run.sample_context_size) + " tokens on each side, " +
                    (run.sample_collection_freq == 1 ? std::string("every step")
                                                     : "one step in " + count_text(run.sample_collection_freq)));
+  line("limited", limits_text(run));
   line("tokenizer", run.tokenizer.empty() ? "none: token ids are shown" : run.tokenizer);
 }
 
@@ -93,7 +109,9 @@ void print_site(const SiteReport& report, Scope scope) {
                        activation_text(summary.mean_active) + " active per token (L0)");
   if (summary.alive > 0) line("density", density_text(summary));
   if (summary.nonfinite > 0) line("warning", count_text(summary.nonfinite) + " activations were NaN or infinite");
-  if (summary.negative > 0) line("warning", count_text(summary.negative) + " activations were negative: not counted");
+  if (summary.negative > 0) {
+    line("signed", count_text(summary.negative) + " activations were negative: ranked by their magnitude");
+  }
   line("samples", count_text(report.samples) + ", the activations around them known for " +
                       percent_text(share_of(report.contexts, report.samples)));
   line("decoder", report.stored.has_decoder
@@ -114,6 +132,11 @@ Json json_of_run(const StoreReader& store) {
           {"finished", run.finished},
           {"tokenizer", run.tokenizer},
           {"max_samples_per_feature", run.max_samples_per_feature},
+          {"kept_samples_per_feature", run.kept_samples_per_feature},
+          {"random_samples_per_feature", run.random_samples_per_feature},
+          {"kept_random_samples_per_feature", run.kept_random_samples_per_feature},
+          {"max_samples_per_sequence", run.max_samples_per_sequence},
+          {"collapse_near_duplicates", run.collapse_near_duplicates},
           {"sample_context_size", run.sample_context_size},
           {"sample_activation_threshold", as_printed(run.sample_activation_threshold)},
           {"sample_collection_freq", run.sample_collection_freq}};

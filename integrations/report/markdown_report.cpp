@@ -65,7 +65,7 @@ void write_facts(std::ostream& out, const ReportRequest& request, const Material
        "median " + percent_text(summary.density_median) + ", 80 % between " + percent_text(summary.density_p10) +
            " and " + percent_text(summary.density_p90));
   fact(out, "kept",
-       "the " + count_text(run.max_samples_per_feature) + " strongest samples per feature from " +
+       "the " + count_text(run.kept_samples_per_feature) + " strongest samples per feature from " +
            activation_text(run.sample_activation_threshold) + " up");
   fact(out, "versions", "saetap " + escaped(run.saetap_version) + ", LibTorch " + escaped(run.libtorch_version));
 }

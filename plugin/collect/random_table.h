@@ -24,12 +24,23 @@ class RandomTable {
   [[nodiscard]] std::span<const std::uint32_t> bars() const { return bars_; }
 
   enum class Kept : std::uint8_t { no, added, replaced_last, replaced_same_place };
-  // Offers a finite sample that is not 0. If another one had to go, it is written to `dropped`.
-  Kept offer(std::uint32_t feature, const Sample& sample, Sample* dropped);
+  // Offers a finite sample that is not 0. If another one had to go, it is written to `dropped`. `repeated`: false if
+  // this place was surely never offered before, which saves looking for it.
+  Kept offer(std::uint32_t feature, const Sample& sample, Sample* dropped, bool repeated = true);
 
   // The kept samples in the order of their hashes.
   [[nodiscard]] std::vector<Sample> samples(std::uint32_t feature) const;
   [[nodiscard]] std::uint32_t k() const { return k_; }
+
+  // Keeps the k with the smallest hashes of each feature from now on; adds those that have to go to `dropped`.
+  void shrink(std::uint32_t k, std::vector<Sample>& dropped);
+
+  // Whether the samples of a feature changed since mark_saved().
+  [[nodiscard]] bool changed(std::uint32_t feature) const { return changed_[feature] != 0; }
+  void mark_saved();
+
+  // Memory that samples take.
+  [[nodiscard]] std::size_t bytes() const;
 
  private:
   struct LargestOnTop {
@@ -38,10 +49,12 @@ class RandomTable {
   using Heap = boost::heap::priority_queue<Sample, boost::heap::compare<LargestOnTop>>;
 
   void replace(Heap& heap, const Sample& sample);
+  void update_bar(std::uint32_t feature);
 
   std::uint32_t k_;
   std::vector<Heap> heaps_;
   std::vector<std::uint32_t> bars_;
+  std::vector<std::uint8_t> changed_;
 };
 
 // The k of several lists with the smallest hashes, in their order, a place counting once with its latest activation.

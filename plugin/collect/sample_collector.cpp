@@ -4,7 +4,10 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <string>
 #include <utility>
+
+#include "plugin/log.h"
 
 namespace saetap {
 namespace {
@@ -16,23 +19,8 @@ Sample sample_of(const Candidate& candidate, const TokenPosition& at, std::uint6
 
 }  // namespace
 
-Part::Part(const Site& site, const CollectorOptions& options)
-    : samples(site.features, options.max_samples_per_feature, options.sample_activation_threshold),
-      random_samples(site.features, options.random_samples_per_feature),
-      statistics(static_cast<std::size_t>(site.features)),
-      histograms(static_cast<std::size_t>(site.features)) {}
-
-SiteCollection::SiteCollection(const Site& attached, const CollectorOptions& options)
-    : site(&attached),
-      window(window_of(options.window_rule, 0)),
-      threshold_bars(static_cast<std::size_t>(attached.features), options.sample_activation_threshold),
-      all_hashes(static_cast<std::size_t>(attached.features),
-                 options.random_samples_per_feature == 0 ? 0 : std::numeric_limits<std::uint32_t>::max()) {
-  part(PartKind::open) = std::make_unique<Part>(attached, options);
-}
-
 SampleCollector::SampleCollector(CollectorOptions options, Save save)
-    : options_(options), save_(std::move(save)), sequences_(options.sample_context_size) {}
+    : options_(options), asked_(options), save_(std::move(save)), sequences_(options.sample_context_size) {}
 
 void SampleCollector::on_attach(const Site& site) {
   sites_.try_emplace(site.id, site, options_);
@@ -41,22 +29,24 @@ void SampleCollector::on_attach(const Site& site) {
 CandidateBars SampleCollector::bars(const Site& site, std::uint64_t step) {
   const SiteCollection& collection = sites_.at(site.id);
   // The batch opens a window. The bars of the full one before it would hide what belongs into the new one.
-  if (step >= collection.window.end_step) return {collection.threshold_bars, collection.all_hashes, step + 1};
   const Part& open = *collection.part(PartKind::open);
-  return {open.samples.bars(), open.random_samples.bars(), collection.window.end_step};
+  if (step >= open.window.end_step) return {collection.threshold_bars, collection.all_hashes, step + 1};
+  return {open.samples.bars(), open.random_samples.bars(), open.window.end_step};
 }
 
 void SampleCollector::on_batch(const Batch& batch) {
   if (batch.eligible == 0) return;  // closes no window either: there is nothing to put into the next one
   SiteCollection& collection = sites_.at(batch.site.id);
   advance(collection, batch.step);
-  Part& part = *collection.part(PartKind::open);
+  Part& part = collection.open();
   if (part.eligible == 0) part.first_step = batch.step;
   part.last_step = std::max(part.last_step, batch.step);
   part.eligible += static_cast<std::uint64_t>(batch.eligible);
   for (std::size_t feature = 0; feature < batch.sums.size(); ++feature) {
     const FeatureSums& sums = batch.sums[feature];
-    if ((sums.active | sums.nonfinite) != 0) part.statistics[feature].add(sums);
+    if ((sums.active | sums.nonfinite) == 0) continue;
+    part.statistics[feature].add(sums);
+    part.counted[feature] = 1;
   }
   for (const RangeScan& range : batch.found) {
     for (const HistogramCount& one : range.histogram) part.histograms[one.feature].add(one.bin, one.count);
@@ -64,11 +54,13 @@ void SampleCollector::on_batch(const Batch& batch) {
   repeated_.clear();
   for (const TokenPosition& at : batch.positions) repeated_.push_back(collection.places.meet(at) ? 1 : 0);
   offer_candidates(part, batch);
+  stay_within_memory();
 }
 
 // Pins are counted per row and taken at the end, because one row's place enters the samples of many features.
 void SampleCollector::offer_candidates(Part& part, const Batch& batch) {
   new_pins_.assign(batch.positions.size(), 0);
+  groups_.assign(options_.limit.alike == SampleLimit::Alike::no ? 0 : batch.positions.size(), 0);
   dropped_.clear();
   for (std::size_t range = 0; range < batch.found.size(); ++range) {
     const std::vector<Candidate>& candidates = batch.found[range].candidates;
@@ -80,7 +72,7 @@ void SampleCollector::offer_candidates(Part& part, const Batch& batch) {
       const auto around = known ? contexts->of(i) : std::span<const ContextActivation>{};
       // A candidate came for one of the two, or for both.
       if (std::abs(candidate.activation) >= part.samples.bars()[candidate.feature]) {
-        offer_strong(part, candidate, sample, around, known);
+        offer_strong(part, batch, candidate, sample, around, known);
       }
       offer_random(part, candidate, sample, around, known);
     }
@@ -93,18 +85,19 @@ void SampleCollector::offer_candidates(Part& part, const Batch& batch) {
   for (const Sample& sample : dropped_) release(sample);
 }
 
-void SampleCollector::offer_strong(Part& part, const Candidate& candidate, Sample sample,
+void SampleCollector::offer_strong(Part& part, const Batch& batch, const Candidate& candidate, Sample sample,
                                    std::span<const ContextActivation> around, bool known) {
   if (known) sample.context = keep_context(around);
   Sample dropped;
-  switch (part.samples.offer(candidate.feature, sample, &dropped, repeated_[candidate.row] != 0)) {
+  const auto group = group_of_row(batch, candidate.row);
+  switch (part.samples.offer(candidate.feature, sample, &dropped, repeated_[candidate.row] != 0, group)) {
     case FeatureTable::Kept::no:
       contexts_.release(sample.context);
       break;
     case FeatureTable::Kept::added:
       ++new_pins_[candidate.row];
       break;
-    case FeatureTable::Kept::replaced_weakest:
+    case FeatureTable::Kept::replaced_weaker:
       ++new_pins_[candidate.row];
       dropped_.push_back(dropped);
       break;
@@ -120,7 +113,7 @@ void SampleCollector::offer_random(Part& part, const Candidate& candidate, Sampl
   if (hash > part.random_samples.bars()[candidate.feature]) return;
   if (known) sample.context = keep_context(around);
   Sample dropped;
-  switch (part.random_samples.offer(candidate.feature, sample, &dropped)) {
+  switch (part.random_samples.offer(candidate.feature, sample, &dropped, repeated_[candidate.row] != 0)) {
     case RandomTable::Kept::no:
       contexts_.release(sample.context);
       break;
@@ -137,6 +130,13 @@ void SampleCollector::offer_random(Part& part, const Candidate& candidate, Sampl
   }
 }
 
+std::uint64_t SampleCollector::group_of_row(const Batch& batch, std::uint32_t row) {
+  if (groups_.empty()) return 0;
+  const TokenPosition& at = batch.positions[row];
+  if (groups_[row] == 0) groups_[row] = sample_group(options_.limit.alike, at, batch.tokens.tokens(at.sequence));
+  return groups_[row];
+}
+
 // Another callback may have asked for a wider context.
 std::uint32_t SampleCollector::keep_context(std::span<const ContextActivation> activations) {
   const auto size = static_cast<std::int32_t>(options_.sample_context_size);
@@ -147,7 +147,12 @@ std::uint32_t SampleCollector::keep_context(std::span<const ContextActivation> a
 }
 
 void SampleCollector::on_checkpoint(const CheckpointEvent& event) {
-  if (save_ && save_(*this, event)) release_history();
+  if (save_ && save_(*this, event)) release_saved();
+}
+
+bool SampleCollector::wants_save() const {
+  return std::any_of(sites_.begin(), sites_.end(),
+                     [](const auto& entry) { return entry.second.part(PartKind::closed) != nullptr; });
 }
 
 void SampleCollector::clear() {
@@ -155,30 +160,32 @@ void SampleCollector::clear() {
   contexts_ = ContextPool();
   for (auto& [id, collection] : sites_) {
     SiteCollection empty(*collection.site, options_);
-    empty.window = collection.window;
+    empty.open().window = collection.open().window;
     collection = std::move(empty);
   }
 }
 
 void SampleCollector::advance(SiteCollection& collection, std::uint64_t step) {
-  if (step < collection.window.end_step) return;
-  // A window in which nothing was collected closes nothing: the one before it stays the newest closed one.
-  if (collection.part(PartKind::open)->eligible != 0) {
-    if (collection.part(PartKind::closed) != nullptr) {
-      push_history(collection);
-      fold_closed(collection);
-    }
-    collection.part(PartKind::closed) = std::move(collection.part(PartKind::open));
-    collection.closed_window = collection.window;
-    collection.part(PartKind::open) = std::make_unique<Part>(*collection.site, options_);
-  }
-  collection.window = window_of(options_.window_rule, step);
+  Part& open = collection.open();
+  if (step < open.window.end_step) return;
+  const Window next = window_of(options_.window_rule, step);
   collection.places.clear();
+  // A window in which nothing was collected closes nothing: the one before it stays the newest closed one.
+  if (open.eligible == 0) {
+    open.window = next;
+    return;
+  }
+  if (collection.part(PartKind::closed) != nullptr) {
+    push_history(collection);
+    fold_closed(collection);
+  }
+  collection.part(PartKind::closed) = std::move(collection.part(PartKind::open));
+  collection.part(PartKind::open) = std::make_unique<Part>(*collection.site, next, options_);
 }
 
 void SampleCollector::push_history(SiteCollection& collection) {
   const Part& closed = *collection.part(PartKind::closed);
-  HistoryEntry entry{collection.closed_window, closed.eligible, {}};
+  HistoryEntry entry{closed.window, closed.eligible, {}};
   for (std::uint32_t feature = 0; feature < closed.statistics.size(); ++feature) {
     const FeatureStatistics& statistics = closed.statistics[feature];
     if (statistics == FeatureStatistics{}) continue;
@@ -197,30 +204,98 @@ void SampleCollector::fold_closed(SiteCollection& collection) {
     past = std::move(closed);
     return;
   }
+  past->window = closed->window;
   past->last_step = closed->last_step;
   past->eligible += closed->eligible;
   for (std::uint32_t feature = 0; feature < closed->statistics.size(); ++feature) {
     past->statistics[feature].add(closed->statistics[feature]);
     past->histograms[feature].add(closed->histograms[feature]);
-    for (const Sample& sample : closed->samples.strongest(feature)) move_in(*past, feature, sample);
+    const std::vector<Sample> samples = closed->samples.strongest(feature);
+    const std::vector<std::uint64_t> groups = closed->samples.groups(feature, samples);
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      move_in(*past, feature, samples[i], groups.empty() ? 0 : groups[i]);
+    }
     for (const Sample& sample : closed->random_samples.samples(feature)) move_in_random(*past, feature, sample);
   }
 }
 
-void SampleCollector::release_history() {
+void SampleCollector::release_saved() {
   for (auto& [id, collection] : sites_) {
-    for (const HistoryEntry& entry : collection.unsaved_history) {
-      for (const HistoryEntry::Feature& feature : entry.features) {
-        for (const Sample& sample : feature.top) release(sample);
-      }
+    release_history(collection);
+    release_part(collection.part(PartKind::past));
+    release_part(collection.part(PartKind::closed));
+    collection.open().mark_saved();
+  }
+  sequences_.mark_saved();
+}
+
+void SampleCollector::release_history(SiteCollection& collection) {
+  for (const HistoryEntry& entry : collection.unsaved_history) {
+    for (const HistoryEntry::Feature& feature : entry.features) {
+      for (const Sample& sample : feature.top) release(sample);
     }
-    collection.unsaved_history.clear();
+  }
+  collection.unsaved_history.clear();
+}
+
+void SampleCollector::release_part(std::unique_ptr<Part>& part) {
+  if (part == nullptr) return;
+  for (std::uint32_t feature = 0; feature < part->statistics.size(); ++feature) {
+    for (const Sample& sample : part->samples.strongest(feature)) release(sample);
+    for (const Sample& sample : part->random_samples.samples(feature)) release(sample);
+  }
+  part = nullptr;
+}
+
+std::size_t SampleCollector::bytes() const {
+  std::size_t bytes = sequences_.bytes() + contexts_.bytes();
+  for (const auto& [id, collection] : sites_) {
+    for (const auto& part : collection.parts) bytes += part == nullptr ? 0 : part->bytes();
+  }
+  return bytes;
+}
+
+// Looking takes as long as a few thousand candidates do, so not every batch is followed by a look.
+void SampleCollector::stay_within_memory() {
+  constexpr std::uint32_t kBatchesBetweenLooks = 4;
+  if (options_.most_bytes == 0 || ++batches_since_look_ < kBatchesBetweenLooks) return;
+  batches_since_look_ = 0;
+  const auto less = [](std::uint32_t k) { return k > 1 ? std::max(1u, k * 3 / 4) : k; };
+  const bool first = options_.max_samples_per_feature == asked_.max_samples_per_feature &&
+                     options_.random_samples_per_feature == asked_.random_samples_per_feature;
+  bool shrunk = false;
+  while (bytes() > options_.most_bytes &&
+         (options_.max_samples_per_feature > 1 || options_.random_samples_per_feature > 1)) {
+    shrunk = true;
+    options_.max_samples_per_feature = less(options_.max_samples_per_feature);
+    options_.random_samples_per_feature = less(options_.random_samples_per_feature);
+    shrink_parts();
+  }
+  if (shrunk && first) {
+    log(LogLevel::warning,
+        "memory        " + std::to_string(options_.most_bytes >> 20) + " MB (max_memory_mb) reached: " +
+            std::to_string(options_.max_samples_per_feature) + " of " + std::to_string(asked_.max_samples_per_feature) +
+            " samples and " + std::to_string(options_.random_samples_per_feature) + " of " +
+            std::to_string(asked_.random_samples_per_feature) +
+            " random ones are kept of every feature from now on, fewer if need be; still exactly its strongest");
   }
 }
 
-void SampleCollector::move_in(Part& part, std::uint32_t feature, const Sample& sample) {
+void SampleCollector::shrink_parts() {
+  dropped_.clear();
+  for (auto& [id, collection] : sites_) {
+    for (const auto& part : collection.parts) {
+      if (part == nullptr) continue;
+      part->samples.shrink(options_.max_samples_per_feature, dropped_);
+      part->random_samples.shrink(options_.random_samples_per_feature, dropped_);
+    }
+  }
+  for (const Sample& sample : dropped_) release(sample);
+}
+
+void SampleCollector::move_in(Part& part, std::uint32_t feature, const Sample& sample, std::uint64_t group) {
   Sample dropped = sample;  // unless it takes a free place, one goes: it itself or the sample that it replaces
-  if (part.samples.offer(feature, sample, &dropped) != FeatureTable::Kept::added) release(dropped);
+  if (part.samples.offer(feature, sample, &dropped, true, group) != FeatureTable::Kept::added) release(dropped);
 }
 
 void SampleCollector::move_in_random(Part& part, std::uint32_t feature, const Sample& sample) {

@@ -17,10 +17,19 @@ namespace {
 constexpr std::size_t kMostWaiting = std::size_t{128} << 20;
 
 CollectorOptions collector_options(const Config& config) {
-  return {static_cast<std::uint32_t>(config.max_samples_per_feature),
-          static_cast<std::uint32_t>(config.sample_context_size),
-          static_cast<float>(config.sample_activation_threshold), config.sample_window_steps,
-          static_cast<std::uint32_t>(config.random_samples_per_feature)};
+  CollectorOptions options;
+  options.max_samples_per_feature = static_cast<std::uint32_t>(config.max_samples_per_feature);
+  options.sample_context_size = static_cast<std::uint32_t>(config.sample_context_size);
+  options.sample_activation_threshold = static_cast<float>(config.sample_activation_threshold);
+  options.window_rule = config.sample_window_steps;
+  options.random_samples_per_feature = static_cast<std::uint32_t>(config.random_samples_per_feature);
+  if (config.collapse_near_duplicates) {
+    options.limit = {SampleLimit::Alike::same_text, 1};
+  } else if (config.max_samples_per_sequence > 0) {
+    options.limit = {SampleLimit::Alike::same_sequence, static_cast<std::uint32_t>(config.max_samples_per_sequence)};
+  }
+  options.most_bytes = static_cast<std::size_t>(config.max_memory_mb) << 20;
+  return options;
 }
 
 void warn(const std::string& what) {
@@ -117,6 +126,10 @@ bool Collection::save_files(const SampleCollector& collector, const CheckpointEv
   }
   if (!saved_before_ && !writer_.moved_aside().empty()) {
     log(LogLevel::info, "an earlier run's store is now " + writer_.moved_aside());
+  }
+  if (writer_.missing_before() > 0) {
+    log(LogLevel::warning, "store         it is not where it was left: what was kept before step " +
+                               std::to_string(writer_.missing_before()) + " is not in " + writer_.path());
   }
   saved_ = saved_before_ = true;
   const auto json_path = samples_json_path(writer_.path());

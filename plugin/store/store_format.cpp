@@ -32,20 +32,21 @@ CREATE TABLE decoder(
   site INTEGER NOT NULL, block INTEGER NOT NULL, directions BLOB NOT NULL, PRIMARY KEY(site, block)) STRICT;
 CREATE TABLE sequence(
   id INTEGER NOT NULL, segment INTEGER NOT NULL, length INTEGER NOT NULL, tokens BLOB NOT NULL,
-  history INTEGER NOT NULL, PRIMARY KEY(id, segment)) STRICT, WITHOUT ROWID;
+  kept INTEGER NOT NULL, PRIMARY KEY(id, segment)) STRICT, WITHOUT ROWID;
 CREATE TABLE token(id INTEGER PRIMARY KEY, text BLOB NOT NULL) STRICT;
 CREATE TABLE part(
-  site INTEGER NOT NULL, part TEXT NOT NULL, first_step INTEGER NOT NULL, last_step INTEGER NOT NULL,
+  site INTEGER NOT NULL, part TEXT NOT NULL, window INTEGER NOT NULL, window_first_step INTEGER NOT NULL,
+  window_end_step INTEGER NOT NULL, first_step INTEGER NOT NULL, last_step INTEGER NOT NULL,
   eligible INTEGER NOT NULL, PRIMARY KEY(site, part)) STRICT, WITHOUT ROWID;
 CREATE TABLE feature(
   site INTEGER NOT NULL, part TEXT NOT NULL, feature INTEGER NOT NULL, active INTEGER NOT NULL, sum REAL NOT NULL,
   sum_of_squares REAL NOT NULL, max REAL NOT NULL, nonfinite INTEGER NOT NULL, negative INTEGER NOT NULL,
+  first_bin INTEGER NOT NULL, bins BLOB NOT NULL, PRIMARY KEY(site, part, feature)) STRICT;
+CREATE TABLE sample(
+  site INTEGER NOT NULL, part TEXT NOT NULL, feature INTEGER NOT NULL,
   activation BLOB NOT NULL, sequence BLOB NOT NULL, position BLOB NOT NULL, step BLOB NOT NULL,
   context_count BLOB NOT NULL, context_offset BLOB NOT NULL, context_activation BLOB NOT NULL,
-  PRIMARY KEY(site, part, feature)) STRICT;
-CREATE TABLE histogram(
-  site INTEGER NOT NULL, part TEXT NOT NULL, feature INTEGER NOT NULL, first_bin INTEGER NOT NULL,
-  counts BLOB NOT NULL, PRIMARY KEY(site, part, feature)) STRICT;
+  alike BLOB NOT NULL, PRIMARY KEY(site, part, feature)) STRICT;
 CREATE TABLE random_sample(
   site INTEGER NOT NULL, part TEXT NOT NULL, feature INTEGER NOT NULL,
   activation BLOB NOT NULL, sequence BLOB NOT NULL, position BLOB NOT NULL, step BLOB NOT NULL,
@@ -159,6 +160,25 @@ std::vector<std::optional<std::vector<ContextActivation>>> read_context_activati
   return lists;
 }
 
+std::vector<Sample> read_samples_with_contexts(const Statement& statement, int column, const std::string& path,
+                                               ContextPool& pool) {
+  std::vector<Sample> samples = read_samples(statement, column, path);
+  const auto lists = read_context_activations(statement, column + kSampleColumns, path);
+  if (lists.size() != samples.size()) {
+    throw StoreError(path + ": the store is damaged (sample columns of different lengths)");
+  }
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    samples[i].context = lists[i] ? pool.add(*lists[i]) : kContextNotKnown;
+  return samples;
+}
+
+std::vector<std::uint64_t> read_groups(const Statement& statement, int column, std::size_t count,
+                                       const std::string& path) {
+  auto groups = elements<std::uint64_t>(statement.blob(column));
+  if (groups.size() != count) throw StoreError(path + ": the store is damaged (which samples are alike)");
+  return groups;
+}
+
 void bind_histogram(Statement& statement, int parameter, const ActivationHistogram& histogram) {
   statement.bind(parameter, std::int64_t{histogram.first()});
   statement.bind_blob(parameter + 1, std::as_bytes(std::span(histogram.counts())));
@@ -167,7 +187,8 @@ void bind_histogram(Statement& statement, int parameter, const ActivationHistogr
 ActivationHistogram read_histogram(const Statement& statement, int column, const std::string& path) {
   const auto first = statement.integer(column);
   auto counts = elements<std::uint64_t>(statement.blob(column + 1));
-  if (first < 0 || first + static_cast<std::int64_t>(counts.size()) > kHistogramBins) {
+  const bool whole = statement.blob(column + 1).size() == counts.size() * sizeof(std::uint64_t);
+  if (!whole || first < 0 || first + static_cast<std::int64_t>(counts.size()) > kHistogramBins) {
     throw StoreError(path + ": the store is damaged (a histogram with impossible bins)");
   }
   return ActivationHistogram::of(static_cast<std::uint32_t>(first), std::move(counts));

@@ -19,7 +19,7 @@ namespace saetap {
 
 inline constexpr const char* kStoreFileName = "samples.saetap";
 inline constexpr std::int64_t kApplicationId = 0x53414554;  // "SAET"
-inline constexpr std::int64_t kFormatVersion = 3;
+inline constexpr std::int64_t kFormatVersion = 4;
 inline constexpr std::int64_t kDecoderBlockFeatures = 1024;  // decoder directions in one row of `decoder`
 
 // Creates the tables. Pages of 16 KiB: a feature's row with 100 samples takes 2 KiB, of which only one fits in the
@@ -51,7 +51,12 @@ class SampleColumns {
   std::vector<float> context_activation_;
 };
 
+// Bits of `kept` in the table of sequences: who needs a segment besides the open part, which the pool speaks for.
+inline constexpr std::int64_t kKeptForHistory = 1;
+inline constexpr std::int64_t kKeptForParts = 2;
+
 inline constexpr int kSampleColumns = 4;  // before those of their contexts
+inline constexpr int kAlikeColumn = kSampleColumns + 3;
 // The samples in the four columns from `column` on. Throws StoreError if lengths do not agree or a value cannot be.
 [[nodiscard]] std::vector<Sample> read_samples(const Statement& statement, int column, const std::string& path);
 
@@ -59,6 +64,14 @@ inline constexpr int kSampleColumns = 4;  // before those of their contexts
 // are samples, or the store is not sound. Throws StoreError.
 [[nodiscard]] std::vector<std::optional<std::vector<ContextActivation>>> read_context_activations(
     const Statement& statement, int column, const std::string& path);
+
+// Both of the above: the samples, with what is known of the activations around each put into `pool`.
+[[nodiscard]] std::vector<Sample> read_samples_with_contexts(const Statement& statement, int column,
+                                                             const std::string& path, ContextPool& pool);
+
+// The groups of `count` samples, one BLOB. Throws StoreError if there are not as many.
+[[nodiscard]] std::vector<std::uint64_t> read_groups(const Statement& statement, int column, std::size_t count,
+                                                     const std::string& path);
 
 // Two columns: the first bin, and the counts of it and those after it as 64-bit numbers.
 void bind_histogram(Statement& statement, int parameter, const ActivationHistogram& histogram);

@@ -105,13 +105,11 @@ struct StoreReader::State {
     run = read_run_facts(database);
     sites = read_sites(database);
     samples = database.prepare(
-        "SELECT activation, sequence, position, step, context_count, context_offset, context_activation FROM "
-        "feature "
-        "WHERE site = ? AND part = ? AND feature = ?");
+        "SELECT activation, sequence, position, step, context_count, context_offset, context_activation, alike FROM "
+        "sample WHERE site = ? AND part = ? AND feature = ?");
     random_samples = database.prepare(
         "SELECT activation, sequence, position, step FROM random_sample WHERE site = ? AND part = ? AND feature = ?");
-    histograms =
-        database.prepare("SELECT first_bin, counts FROM histogram WHERE site = ? AND part = ? AND feature = ?");
+    histograms = database.prepare("SELECT first_bin, bins FROM feature WHERE site = ? AND part = ? AND feature = ?");
     segments = database.prepare(
         "SELECT segment, length, tokens FROM sequence WHERE id = ? AND segment BETWEEN ? AND ? ORDER BY segment");
   }
@@ -182,17 +180,21 @@ void StoreReader::each_part(Statement& select, int site, std::uint32_t feature, 
 }
 
 std::vector<Sample> StoreReader::samples(int site, std::uint32_t feature, Scope scope) const {
+  const std::uint32_t most_alike = run().collapse_near_duplicates ? 1 : run().max_samples_per_sequence;
   std::vector<std::vector<Sample>> lists;
-  each_part(*state_->samples, site, feature, scope,
-            [&](const Statement& row) { lists.push_back(read_samples(row, 0, path())); });
-  return merge_strongest(lists, run().max_samples_per_feature);
+  std::vector<std::vector<std::uint64_t>> groups;
+  each_part(*state_->samples, site, feature, scope, [&](const Statement& row) {
+    lists.push_back(read_samples(row, 0, path()));
+    if (most_alike != 0) groups.push_back(read_groups(row, kAlikeColumn, lists.back().size(), path()));
+  });
+  return merge_strongest(lists, run().kept_samples_per_feature, most_alike, groups);
 }
 
 std::vector<Sample> StoreReader::random_samples(int site, std::uint32_t feature, Scope scope) const {
   std::vector<std::vector<Sample>> lists;
   each_part(*state_->random_samples, site, feature, scope,
             [&](const Statement& row) { lists.push_back(read_samples(row, 0, path())); });
-  return merge_random(lists, run().random_samples_per_feature);
+  return merge_random(lists, run().kept_random_samples_per_feature);
 }
 
 ActivationHistogram StoreReader::histogram(int site, std::uint32_t feature, Scope scope) const {

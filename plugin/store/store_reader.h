@@ -35,6 +35,11 @@ struct RunFacts {
   std::string tokenizer;  // path as configured, made absolute; may be empty
   std::uint32_t max_samples_per_feature = 0;
   std::uint32_t random_samples_per_feature = 0;
+  // Less than the two above if memory was bounded and the bound was reached.
+  std::uint32_t kept_samples_per_feature = 0;
+  std::uint32_t kept_random_samples_per_feature = 0;
+  std::uint32_t max_samples_per_sequence = 0;  // 0: no limit
+  bool collapse_near_duplicates = false;
   std::uint32_t sample_context_size = 0;
   float sample_activation_threshold = 0;
   std::uint64_t sample_collection_freq = 1;

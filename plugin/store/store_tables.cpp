@@ -101,6 +101,10 @@ RunFacts read_run_facts(const Database& database) {
   run.tokenizer = meta.text("tokenizer");
   run.max_samples_per_feature = meta.number<std::uint32_t>("max_samples_per_feature");
   run.random_samples_per_feature = meta.number<std::uint32_t>("random_samples_per_feature");
+  run.kept_samples_per_feature = meta.number<std::uint32_t>("kept_samples_per_feature");
+  run.kept_random_samples_per_feature = meta.number<std::uint32_t>("kept_random_samples_per_feature");
+  run.max_samples_per_sequence = meta.number<std::uint32_t>("max_samples_per_sequence");
+  run.collapse_near_duplicates = meta.text("collapse_near_duplicates") == "1";
   run.sample_context_size = meta.number<std::uint32_t>("sample_context_size");
   run.sample_activation_threshold = meta.number<float>("sample_activation_threshold");
   run.sample_collection_freq = meta.number<std::uint64_t>("sample_collection_freq");

@@ -1,5 +1,6 @@
 #include "plugin/store/store_writer.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -40,15 +41,21 @@ void StoreWriter::save(const SampleCollector& collector, const CheckpointEvent& 
   Transaction transaction(database);
   if (!ours) create_tables(database);
   write_meta(database, collector, event.last);
-  CheckpointTransaction(database, collector).write(event);
+  CheckpointTransaction(database, collector, !ours).write(event);
   transaction.commit();
   ++checkpoints_;
+  missing_before_ = ours ? 0 : only_stored_before_;
+  for (const auto& [id, collection] : collector.sites()) {
+    if (collection.part(PartKind::closed) == nullptr) continue;
+    only_stored_before_ = std::max(only_stored_before_, collection.part(PartKind::open)->window.first_step);
+  }
 }
 
 void StoreWriter::write_meta(Database& database, const SampleCollector& collector, bool finished) const {
   Statement insert = database.prepare("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)");
   const auto put = [&](std::string_view key, std::string_view value) { insert.bind(0, key).bind(1, value).run(); };
-  const CollectorOptions& options = collector.options();
+  const CollectorOptions& options = collector.asked();
+  const CollectorOptions& in_force = collector.options();
   put("run_id", header_.run_id);
   put("checkpoint", std::to_string(checkpoints_ + 1));
   put("saetap_version", SAETAP_VERSION);
@@ -60,6 +67,12 @@ void StoreWriter::write_meta(Database& database, const SampleCollector& collecto
   put("tokenizer", header_.tokenizer);
   put("max_samples_per_feature", std::to_string(options.max_samples_per_feature));
   put("random_samples_per_feature", std::to_string(options.random_samples_per_feature));
+  put("kept_samples_per_feature", std::to_string(in_force.max_samples_per_feature));
+  put("kept_random_samples_per_feature", std::to_string(in_force.random_samples_per_feature));
+  put("max_memory_mb", std::to_string(options.most_bytes >> 20));
+  const bool by_sequence = options.limit.alike == SampleLimit::Alike::same_sequence;
+  put("max_samples_per_sequence", std::to_string(by_sequence ? options.limit.most : 0));
+  put("collapse_near_duplicates", options.limit.alike == SampleLimit::Alike::same_text ? "1" : "0");
   put("sample_context_size", std::to_string(options.sample_context_size));
   put("sample_activation_threshold", format_float(options.sample_activation_threshold));
   put("sample_window_steps", window_rule_text(options.window_rule));

@@ -34,6 +34,9 @@ class StoreWriter {
   [[nodiscard]] const std::string& path() const { return path_; }
   // Where another run's store went that had our name; "" if there was none.
   [[nodiscard]] const std::string& moved_aside() const { return moved_aside_; }
+  // Steps before this one are missing in what the latest checkpoint wrote, because they had left memory for a file that
+  // is gone or was replaced since; 0: none.
+  [[nodiscard]] std::uint64_t missing_before() const { return missing_before_; }
 
  private:
   void write_meta(Database& database, const SampleCollector& collector, bool finished) const;
@@ -41,7 +44,9 @@ class StoreWriter {
   std::string path_;
   std::string moved_aside_;
   RunHeader header_;
-  std::uint64_t checkpoints_ = 0;  // written so far by this writer
+  std::uint64_t checkpoints_ = 0;         // written so far by this writer
+  std::uint64_t only_stored_before_ = 0;  // steps before this one are in no memory any more
+  std::uint64_t missing_before_ = 0;
 };
 
 }  // namespace saetap

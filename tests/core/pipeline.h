@@ -67,8 +67,9 @@ class Pipeline {
  public:
   explicit Pipeline(std::int64_t features, CollectorOptions options = {})
       : collector(options, [this](const SampleCollector& kept, const CheckpointEvent& event) {
-          if (writer) writer->save(kept, event);
-          return writer != nullptr;
+          if (fails || !writer) return false;
+          writer->save(kept, event);
+          return true;
         }) {
     site.name = "sae.forward.0";
     site.module_type = "TopKSae";
@@ -119,6 +120,7 @@ class Pipeline {
   }
 
   TokenText token_text;
+  bool fails = false;  // nothing can be saved
 
   void checkpoint(bool last = false) {
     if (!writer) writer = std::make_unique<StoreWriter>(folder.file("samples.saetap"), header);

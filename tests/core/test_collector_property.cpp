@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <map>
 #include <random>
@@ -47,8 +48,13 @@ std::set<std::uint64_t> covered(const Record& record, Scope scope) {
   return windows;
 }
 
+// What a sample is like: samples with the same key are.
+using Likeness = std::vector<std::int64_t>;
+using LikenessOf = std::function<Likeness(const Sample&)>;
+
+// The strongest first; of those that are alike only the first `most_alike`, if that is not 0.
 std::vector<Sample> brute_force(const std::vector<Seen>& seen, const std::set<std::uint64_t>& windows, std::size_t k,
-                                float threshold) {
+                                float threshold, std::size_t most_alike, const LikenessOf& likeness) {
   std::map<std::pair<SequenceId, std::uint32_t>, Sample> best;
   for (const Seen& one : seen) {
     const Sample& sample = one.sample;
@@ -65,8 +71,12 @@ std::vector<Sample> brute_force(const std::vector<Seen>& seen, const std::set<st
   // The map is in order of the place; a stable sort keeps that order among equals.
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const Sample& a, const Sample& b) { return std::abs(a.activation) > std::abs(b.activation); });
-  if (sorted.size() > k) sorted.resize(k);
-  return sorted;
+  std::map<Likeness, std::size_t> met;
+  std::vector<Sample> kept;
+  for (const Sample& sample : sorted) {
+    if (kept.size() < k && (most_alike == 0 || met[likeness(sample)]++ < most_alike)) kept.push_back(sample);
+  }
+  return kept;
 }
 
 FeatureStatistics brute_statistics(const std::vector<Seen>& seen, const std::set<std::uint64_t>& windows) {
@@ -125,7 +135,10 @@ class RandomRun {
     record_.features.resize(static_cast<std::size_t>(pipeline_.site.features));
     for (std::size_t i = 0; i < 1 + pick(6); ++i) {
       std::vector<std::int32_t> tokens(1 + pick(200));
-      for (std::int32_t& token : tokens) token = static_cast<std::int32_t>(pick(1000));
+      const std::size_t words = pick(2) == 0 ? 1000 : 2;  // two: the same text comes round again and again
+      const std::int32_t first = pick(5) == 0 ? 65000 : 0;
+      for (std::int32_t& token : tokens) token = first + static_cast<std::int32_t>(pick(words));
+      if (pick(3) == 0) std::fill(tokens.begin(), tokens.end(), 7);
       texts_[pipeline_.sequences.add(tokens)] = tokens;
     }
     if (pick(3) == 0) {  // one whose tokens nobody knows any more
@@ -138,30 +151,36 @@ class RandomRun {
     std::uint64_t step = pick(10);
     for (std::size_t batches = pick(60); batches > 0; --batches, step += pick(4) == 0 ? pick(60) : pick(3)) {
       batch(step);
-      if (saves_ && pick(6) == 0) pipeline_.checkpoint();
+      if (!saves_ || pick(6) != 0) continue;
+      pipeline_.fails = pick(3) == 0;
+      pipeline_.checkpoint();
     }
   }
 
   void check_kept() {
     const SiteCollection& kept = pipeline_.collector.sites().at(0);
+    const CollectorOptions& options = pipeline_.collector.options();
     for (const Scope scope : {Scope::recent, Scope::all_time}) {
       const std::set<std::uint64_t> windows = covered(record_, scope);
       for (std::uint32_t feature = 0; feature < record_.features.size(); ++feature) {
         std::vector<std::vector<Sample>> lists;
+        std::vector<std::vector<std::uint64_t>> groups;
         FeatureStatistics statistics;
         for (const PartKind kind : {PartKind::open, PartKind::closed, PartKind::past}) {
           const Part* part = kept.part(kind);
           if (part == nullptr || (kind == PartKind::past && scope == Scope::recent)) continue;
           lists.push_back(part->samples.strongest(feature));
+          groups.push_back(part->samples.groups(feature, lists.back()));
           statistics.add(part->statistics[feature]);
         }
-        REQUIRE(merge_strongest(lists, k()) == expected(feature, windows, k()));
+        REQUIRE(merge_strongest(lists, k(), options.limit.most, groups) == expected(feature, windows, k()));
         REQUIRE(statistics == brute_statistics(record_.features[feature], windows));
       }
     }
   }
 
   void check_saved() {
+    pipeline_.fails = false;
     const StoreReader store = pipeline_.saved();
     std::uint64_t eligible = 0;
     for (const auto& [window, rows] : record_.eligible) eligible += rows;
@@ -224,6 +243,9 @@ class RandomRun {
     const WindowRule::Kind kinds[]{WindowRule::Kind::growing, WindowRule::Kind::fixed, WindowRule::Kind::single};
     options.window_rule = {kinds[pick(3)], 1 + pick(40)};
     options.random_samples_per_feature = static_cast<std::uint32_t>(pick(6));
+    if (pick(3) == 0) options.limit = {SampleLimit::Alike::same_sequence, static_cast<std::uint32_t>(1 + pick(3))};
+    if (pick(3) == 0) options.limit = {SampleLimit::Alike::same_text, 1};
+    if (pick(3) == 0) options.most_bytes = 2000 + pick(60000);
     return options;
   }
 
@@ -272,8 +294,26 @@ class RandomRun {
   }
 
   std::vector<Sample> expected(std::uint32_t feature, const std::set<std::uint64_t>& windows, std::size_t most) const {
-    return brute_force(record_.features[feature], windows, most,
-                       pipeline_.collector.options().sample_activation_threshold);
+    const CollectorOptions& options = pipeline_.collector.options();
+    return brute_force(record_.features[feature], windows, most, options.sample_activation_threshold,
+                       options.limit.most, [&](const Sample& sample) { return likeness(sample); });
+  }
+
+  // The tokens around it themselves, or its sequence; a place that is like no other where they are not known.
+  Likeness likeness(const Sample& sample) const {
+    const auto sequence = static_cast<std::int64_t>(sample.sequence);
+    const bool same_text = pipeline_.collector.options().limit.alike == SampleLimit::Alike::same_text;
+    const bool known = texts_.contains(sample.sequence) && !(same_text && sample.sequence == forgotten_);
+    if (!known) return {1, sequence, sample.position};
+    if (!same_text) return {2, sequence};
+    const std::vector<std::int32_t>& text = texts_.at(sample.sequence);
+    Likeness around{3};
+    const auto at = static_cast<std::int64_t>(sample.position);
+    for (std::int64_t i = at - 8; i <= at + 8; ++i) {
+      const bool inside = i >= 0 && i < static_cast<std::int64_t>(text.size());
+      around.push_back(inside ? text[static_cast<std::size_t>(i)] : -1);
+    }
+    return around;
   }
 
   void check_context(const StoreReader& store, const Sample& sample) {
@@ -311,7 +351,10 @@ class RandomRun {
       REQUIRE(unstored(select.integer(2)) == record_.eligible.at(window));
       REQUIRE(read_statistics(select, 3) == brute_statistics(record_.features[feature], {window}));
       const std::vector<Sample> top = read_samples(select, 9, store.path());
-      REQUIRE(top == expected(feature, {window}, std::min<std::size_t>(k(), 10)));
+      // Where memory was bounded, k may have been larger when this was saved.
+      REQUIRE(top == expected(feature, {window}, top.size()));
+      REQUIRE(top.size() >= expected(feature, {window}, std::min<std::size_t>(k(), 10)).size());
+      REQUIRE(top.size() <= 10);
       for (const Sample& sample : top) check_context(store, sample);
     }
     std::size_t expected_rows = 0;
@@ -334,7 +377,7 @@ class RandomRun {
 }  // namespace
 
 TEST_CASE("what is kept equals a brute-force sort of everything seen") {
-  for (unsigned seed = 0; seed < 400; ++seed) {
+  for (unsigned seed = 0; seed < 1500; ++seed) {
     CAPTURE(seed);
     RandomRun run(seed);
     run.train();
@@ -344,7 +387,7 @@ TEST_CASE("what is kept equals a brute-force sort of everything seen") {
 }
 
 TEST_CASE("what is saved, checkpoint after checkpoint, equals a brute-force sort of everything seen") {
-  for (unsigned seed = 1000; seed < 1060; ++seed) {
+  for (unsigned seed = 1000; seed < 1200; ++seed) {
     CAPTURE(seed);
     RandomRun run(seed);
     run.saves_ = true;

@@ -33,6 +33,10 @@ TEST_CASE("an empty config has the documented defaults") {
   CHECK(config.samples_per_feature_to_save == 10);
   CHECK(config.output_dir == "activation_samples");
   CHECK(config.sample_window_steps.kind == WindowRule::Kind::growing);
+  CHECK(config.random_samples_per_feature == 64);
+  CHECK(config.max_samples_per_sequence == 0);
+  CHECK_FALSE(config.collapse_near_duplicates);
+  CHECK(config.max_memory_mb == 4096);
   CHECK(config.checkpoint_seconds == 300);
   CHECK(config.collect_train);
   CHECK(config.collect_eval);
@@ -72,6 +76,12 @@ TEST_CASE("the seven keys are read among a trainer's own, and \"saetap\" wins") 
   CHECK_FALSE(config.save_decoder);
   CHECK(config.log_level == LogLevel::debug);
   CHECK(config.warnings.empty());
+  const Config limited = parse_config(
+      R"({"saetap": {"random_samples_per_feature": 0, "max_samples_per_sequence": 2, "max_memory_mb": 300}})");
+  CHECK(limited.random_samples_per_feature == 0);
+  CHECK(limited.max_samples_per_sequence == 2);
+  CHECK(limited.max_memory_mb == 300);
+  CHECK(parse_config(R"({"saetap": {"collapse_near_duplicates": true}})").collapse_near_duplicates);
   CHECK(parse_config(R"({"saetap": {"sample_window_steps": 0}})").sample_window_steps.kind == WindowRule::Kind::single);
 }
 
@@ -106,6 +116,9 @@ TEST_CASE("a wrong config is refused in one exact line") {
   CHECK(refusal(R"({"saetap": 3})") == "config key \"saetap\": got 3, allowed is an object");
   CHECK(refusal(R"({"saetap": {"output_dir": ""}})") ==
         "config key \"saetap.output_dir\": got \"\", allowed is a text that is not empty");
+  CHECK(refusal(R"({"saetap": {"collapse_near_duplicates": true, "max_samples_per_sequence": 3}})") ==
+        "config keys \"saetap.collapse_near_duplicates\" and \"saetap.max_samples_per_sequence\": one of them at a "
+        "time; what is kept under both could not be exact");
   CHECK(refusal("[1]") == "config: got a list, allowed is an object");
 }
 

@@ -18,9 +18,9 @@ TEST_CASE("a feature keeps the k highest activations, ties by sequence and posit
   CHECK(table.bars()[0] == 0.5f);
   // As strong as the weakest: the lower place stays or enters.
   CHECK(table.offer(1, {5, 1.0f, 4, 0}, &dropped) == Kept::no);
-  CHECK(table.offer(1, {5, 1.0f, 2, 0}, &dropped) == Kept::replaced_weakest);
+  CHECK(table.offer(1, {5, 1.0f, 2, 0}, &dropped) == Kept::replaced_weaker);
   CHECK(dropped == Sample{5, 1.0f, 3, 0});
-  CHECK(table.offer(1, {9, 3.0f, 0, 0}, &dropped) == Kept::replaced_weakest);
+  CHECK(table.offer(1, {9, 3.0f, 0, 0}, &dropped) == Kept::replaced_weaker);
   CHECK(dropped == Sample{5, 1.0f, 2, 0});
   CHECK(table.bars()[1] == 2.0f);
   CHECK(table.strongest(1) == std::vector<Sample>{{9, 3.0f, 0, 0}, {5, 2.0f, 9, 0}, {7, 2.0f, 1, 0}});

@@ -30,6 +30,7 @@ std::string refusal(const std::string& path) {
     const StoreReader store(path);
     for (std::uint32_t feature = 0; feature < store.sites().at(0).site.features; ++feature) {
       for (const Sample& sample : store.samples(0, feature, Scope::all_time)) (void)store.context(sample, 20, 20);
+      (void)store.histogram(0, feature, Scope::all_time);
     }
     (void)store.statistics(0, Scope::all_time);
     (void)store.decoder_directions(0);
@@ -79,8 +80,8 @@ TEST_CASE("a store of a newer format is refused, with both versions") {
   pipeline.checkpoint();
   const std::string path = pipeline.folder.file("samples.saetap");
   REQUIRE(refusal(path) == "accepted");
-  change(path, "PRAGMA user_version = 4");
-  CHECK(refusal(path) == path + ": format version 4; this saetap reads version 3");
+  change(path, "PRAGMA user_version = 5");
+  CHECK(refusal(path) == path + ": format version 5; this saetap reads version 4");
 }
 
 TEST_CASE("a store that ends early is refused at every length") {
@@ -114,10 +115,10 @@ TEST_CASE("flipped bytes never crash the reader") {
 
 TEST_CASE("columns that do not agree are refused, not read past their end") {
   const char* const damages[]{
-      "UPDATE feature SET position = x'00000000' WHERE feature = 1",
-      "UPDATE feature SET activation = x'0000' WHERE feature = 1",
-      "UPDATE feature SET sequence = x'' WHERE feature = 1",
-      "UPDATE feature SET activation = x'0000C07F0000C07F' WHERE feature = 1",  // NaN
+      "UPDATE sample SET position = x'00000000' WHERE feature = 1",
+      "UPDATE sample SET activation = x'0000' WHERE feature = 1",
+      "UPDATE sample SET sequence = x'' WHERE feature = 1",
+      "UPDATE sample SET activation = x'0000C07F0000C07F' WHERE feature = 1",  // NaN
       "UPDATE feature SET feature = 1000000 WHERE feature = 1",
       "UPDATE feature SET feature = -1 WHERE feature = 1",
       "UPDATE decoder SET directions = x'003C'",
@@ -125,7 +126,10 @@ TEST_CASE("columns that do not agree are refused, not read past their end") {
       "UPDATE site SET d_out = -1",
       "UPDATE meta SET value = 'many' WHERE key = 'max_samples_per_feature'",
       "DELETE FROM meta WHERE key = 'sample_context_size'",
+      "UPDATE feature SET bins = x'00000000000000000000' WHERE feature = 1",
+      "UPDATE feature SET first_bin = 100000 WHERE feature = 1",
       "DROP TABLE feature",
+      "DROP TABLE sample",
   };
   for (const char* damage : damages) {
     CAPTURE(damage);
@@ -144,7 +148,7 @@ TEST_CASE("a reader goes on after a damaged row") {
   Pipeline pipeline(3);
   train(pipeline, 0);
   pipeline.checkpoint();
-  change(pipeline.folder.file("samples.saetap"), "UPDATE feature SET step = x'00' WHERE feature = 1");
+  change(pipeline.folder.file("samples.saetap"), "UPDATE sample SET step = x'00' WHERE feature = 1");
   const StoreReader store(pipeline.folder.path());
   CHECK_THROWS_AS((void)store.samples(0, 1, Scope::recent), StoreError);
   CHECK(store.samples(0, 2, Scope::recent).size() == 2);
@@ -186,9 +190,8 @@ TEST_CASE("the text behind a window's top ten stays when no part needs it any mo
     train(pipeline, step, static_cast<float>(step + 1));  // each window's sample beats all before
     pipeline.checkpoint();
   }
-  // Windows 0 to 3 are history. Their texts are {n, n + 1}; of the parts, only past (3), closed (4) and open (5) hold
-  // one.
-  CHECK(pipeline.collector.sequences().segments().size() == 3);
+  // Windows 0 to 3 are history, 4 is closed: of all these only the store has the text, {n, n + 1}.
+  CHECK(pipeline.collector.sequences().segments().size() == 1);
   const StoreReader store(pipeline.folder.path());
   for (std::int32_t step = 0; step < 6; ++step) {
     const SequenceId id = sequence_id(std::vector<std::int32_t>{step, step + 1});

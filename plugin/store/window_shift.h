@@ -1,0 +1,16 @@
+// What a newly closed window moves on in the store.
+#pragma once
+
+#include "plugin/collect/sample_collector.h"
+#include "plugin/store/sqlite.h"
+#include "plugin/store/stored_sequences.h"
+
+namespace saetap {
+
+// For a site whose closed window is about to be written, inside a transaction: the window that the store has as the
+// closed one becomes a row of history for each feature, and a part of the past; so does the past that waits in memory.
+// Feature by feature, so that memory hardly grows. Throws StoreError.
+void shift_windows(Database& database, StoredSequences& sequences, const SampleCollector& collector,
+                   const SiteCollection& collection);
+
+}  // namespace saetap
