@@ -9,12 +9,29 @@ namespace {
 // As biased exponents: see histogram_bin.
 constexpr std::int64_t kFirstDeviceBin = (127 - 16) * kBinsPerOctave;
 
-// The places of the ones of a mask, in order, at most `room`; past the last one, the mask's length. `nonzero` would
-// wait for the device to tell how many there are; a running count that is searched does not.
+// The places of the ones of a mask [length], in order, at most `room`; past the last one, the mask's length. `nonzero`
+// would wait for the device to tell how many there are; a running count that is searched does not. It is one of blocks,
+// because one of every number takes eight times the memory of a batch of half precision.
 at::Tensor places_of(const at::Tensor& mask, std::int64_t room, at::Tensor& count) {
-  const auto running = mask.cumsum(0, at::kLong);
-  count = running.numel() > 0 ? running[-1] : at::zeros({}, mask.options().dtype(at::kLong));
-  return at::searchsorted(running, at::arange(1, room + 1, running.options()));
+  constexpr std::int64_t kBlock = 32;
+  const auto length = mask.size(0);
+  const auto whole = mask.options().dtype(at::kLong);
+  if (length == 0) {
+    count = at::zeros({}, whole);
+    return at::zeros({room}, whole);
+  }
+  const auto over = length % kBlock;
+  const auto blocks = (over == 0 ? mask : at::constant_pad_nd(mask, {0, kBlock - over})).view({-1, kBlock});
+  const auto counts = blocks.sum(1, /*keepdim=*/false, at::kLong);
+  const auto ends = counts.cumsum(0);
+  count = ends[-1];
+  const auto number = at::arange(1, room + 1, whole);
+  const auto block = at::searchsorted(ends, number).clamp_max(ends.size(0) - 1);
+  // Which of the ones of its block it is, and where that one stands there.
+  const auto of_block = (number - (ends - counts).index_select(0, block)).clamp_max(kBlock + 1).to(at::kByte);
+  const auto running = blocks.index_select(0, block).cumsum(1, at::kByte);
+  const auto inside = running.lt(of_block.unsqueeze(1)).sum(1, /*keepdim=*/false, at::kLong);
+  return (block * kBlock + inside).masked_fill(number.gt(count), length);
 }
 
 // Elements at `places`; where a place is past the end, `otherwise`.
@@ -42,16 +59,15 @@ at::Tensor to_host_later(const at::Tensor& tensor) {
 DeviceEntries gather_active(const at::Tensor& dense, std::int64_t room) {
   const at::NoGradGuard no_grad;
   const auto width = dense.size(1);
-  const auto flat = dense.reshape({-1});
-  room = std::min(room, flat.numel());
+  room = std::min(room, dense.numel());
   DeviceEntries entries;
-  const auto places = places_of(flat.ne(0), room, entries.count);
-  const auto inside = places.lt(flat.numel());
-  const auto past_end = inside.logical_not();
+  const auto places = places_of(dense.ne(0).reshape({-1}), room, entries.count);
+  const auto past_end = places.ge(dense.numel());
   const auto safe = places.masked_fill(past_end, 0);
-  entries.rows = safe.floor_divide(width).masked_fill(past_end, -1);
+  const auto rows = safe.floor_divide(width);
   entries.features = safe.remainder(width);
-  entries.values = flat.index_select(0, safe).to(at::kFloat);
+  entries.values = dense.index({rows, entries.features}).to(at::kFloat);
+  entries.rows = rows.masked_fill(past_end, -1);
   return entries;
 }
 
@@ -68,7 +84,10 @@ DeviceEntries gather_pairs(const at::Tensor& values, const at::Tensor& features)
 
 DeviceRequest to_device(at::Device device, const std::vector<std::uint8_t>& eligible,
                         const std::vector<std::uint32_t>& row_hashes, const BarBoard::Bars& bars) {
-  const auto up = [&](const at::Tensor& here) { return here.to(device, here.scalar_type(), /*non_blocking=*/true); };
+  // From pinned memory, or the copy waits for what the device is doing.
+  const auto up = [&](const at::Tensor& here) {
+    return device.is_cpu() ? here : here.pin_memory().to(device, here.scalar_type(), /*non_blocking=*/true);
+  };
   const auto wide = [&](const std::vector<std::uint32_t>& numbers) {
     if (numbers.empty()) return at::Tensor();
     return up(at::tensor(std::vector<std::int64_t>(numbers.begin(), numbers.end()), at::kLong));

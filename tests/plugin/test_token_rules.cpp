@@ -5,8 +5,8 @@
 
 #include "plugin/log.h"
 #include "plugin/session/token_rules.h"
-#include "tests/core/tokenizer_file.h"
 #include "tests/captured_errors.h"
+#include "tests/core/tokenizer_file.h"
 
 using namespace saetap;
 

@@ -100,7 +100,7 @@ class Trainers(InFolder):
                 by_prefix[segment, tokens[64 * segment:64 * segment + 64]] = number
         activations = {}
         checked = 0
-        query = "select feature, activation, sequence, position from feature where site = 0"
+        query = "select feature, activation, sequence, position from sample where site = 0"
         for feature, values, where, positions in store.execute(query):
             if feature % 16 != 0:
                 continue
