@@ -172,7 +172,7 @@ std::size_t FeatureTable::bytes() const {
 
 void FeatureTable::clear() {
   for (Heap& heap : heaps_) Heap().swap(heap);
-  for (auto& members : groups_) members = {};
+  for (auto& members : groups_) members = std::vector<Grouped>();
   std::fill(bars_.begin(), bars_.end(), threshold_);
   std::fill(changed_.begin(), changed_.end(), std::uint8_t{1});
 }

@@ -83,6 +83,9 @@ void SampleCollector::offer_candidates(Part& part, const Batch& batch) {
     sequences_.pin(at, batch.tokens.tokens(at.sequence), new_pins_[row]);
   }
   for (const Sample& sample : dropped_) release(sample);
+  // As many as while the tables fill will not come again.
+  constexpr std::size_t kUsual = std::size_t{1} << 16;
+  if (dropped_.capacity() > kUsual) dropped_ = std::vector<Sample>();
 }
 
 void SampleCollector::offer_strong(Part& part, const Batch& batch, const Candidate& candidate, Sample sample,

@@ -67,7 +67,7 @@ std::span<const std::int32_t> SequencePool::tokens(const Segment& segment, Room&
 
 void SequencePool::mark_saved() {
   for (auto& [key, segment] : segments_) segment.saved = segment.count != 0;
-  dropped_ = {};
+  dropped_ = std::vector<SegmentKey>();
 }
 
 std::size_t SequencePool::bytes() const {

@@ -14,13 +14,17 @@ float bin_middle(std::uint32_t bin) {
 
 void ActivationHistogram::add(std::uint32_t bin, std::uint64_t count) {
   if (count == 0) return;
-  if (counts_.empty()) {
-    first_ = bin;
-  } else if (bin < first_) {
+  if (counts_.empty()) first_ = bin;
+  // Exactly as much memory as is needed: it rarely grows, and every feature has one.
+  if (bin < first_) {
+    counts_.reserve(counts_.size() + first_ - bin);
     counts_.insert(counts_.begin(), first_ - bin, 0);
     first_ = bin;
   }
-  if (bin - first_ >= counts_.size()) counts_.resize(bin - first_ + 1);
+  if (bin - first_ >= counts_.size()) {
+    counts_.reserve(bin - first_ + 1);
+    counts_.resize(bin - first_ + 1);
+  }
   counts_[bin - first_] += count;
 }
 
