@@ -4,7 +4,7 @@
 #   make test      build and run every test
 #   make test-libraries  every module of the SAE libraries, and a zoo of architectures, under the hook API
 #   make provenance  which rows of activations find their token, and what that costs: writes docs/provenance.md (10 minutes)
-#   make bench     what recording costs, beside what people would write instead: writes docs/performance.md (15 minutes)
+#   make bench     what recording costs, beside what people would write instead: writes docs/performance.md (20 minutes)
 #   make test-threads  the core's tests under ThreadSanitizer
 #   make lint      check the formatting
 #   make build     configure and compile only (a LibTorch of your own: make build CMAKE_PREFIX_PATH=/path/to/libtorch)
@@ -59,13 +59,16 @@ provenance: build prepared
 
 # Each figure is the median of several turns.
 bench: build
-	cmake --build --preset $(PRESET) --target step_overhead --target attach_cost --target scan_beside
+	cmake --build --preset $(PRESET) --target step_overhead --target attach_cost --target scan_beside \
+	  --target keep_rates --target collected_memory
 	mkdir -p $(BENCHED)
 	$(BUILD)/bin/scan_beside --benchmark_min_time=0.05 --benchmark_repetitions=7 --benchmark_enable_random_interleaving=true \
 	  --benchmark_out_format=json --benchmark_out=$(BENCHED)/scan_beside.json
 	$(PYTHON) tests/benchmarks/python_heap.py > $(BENCHED)/python_heap.json
 	$(BUILD)/bin/step_overhead --json $(BENCHED)/step_overhead.json
 	$(BUILD)/bin/attach_cost
+	$(BUILD)/bin/keep_rates --benchmark_out_format=json --benchmark_out=$(BENCHED)/keep_rates.json
+	$(BUILD)/bin/collected_memory --folder $(BENCHED) --json $(BENCHED)/collected_memory.json
 	$(PYTHON) tests/benchmarks/performance_page.py $(BENCHED) --out docs/performance.md
 
 test-threads: packages

@@ -6,6 +6,8 @@
 #include <tuple>
 #include <utility>
 
+#include "plugin/trace/checked_order.h"
+
 namespace saetap {
 
 namespace {
@@ -14,11 +16,6 @@ namespace {
 constexpr std::size_t kProbedRows = 64;
 // A reader whose rows are found bit for bit needs no robust fingerprints.
 constexpr std::uint64_t kEnoughExact = 20000;
-// Rows in step are nearer to their own place than to each of so many others, and not farther than so many bits.
-constexpr std::size_t kOtherPlaces = 8;
-constexpr int kFarthestInStep = kSignatureBits / 5;
-constexpr double kShareInStep = 0.9;
-constexpr std::size_t kFewestInStep = 64;
 constexpr std::uint64_t kPatience = 16;  // calls between two attempts to learn, doubled with each that fails
 
 bool well_formed(const TokenMatrix& tokens) {
@@ -258,64 +255,19 @@ void Provenance::drop_signatures_that_nobody_needs(std::size_t width) {
   }
 }
 
-namespace {
-
-// How a row lies to the row in its place of the stream's latest call.
-enum class Nearness : std::uint8_t { far, near, nearest };  // nearest: nearer than to others of that call
-
-Nearness nearness_of(std::size_t row, const std::vector<std::uint32_t>& slots, const SignatureIndex& signatures,
-                     const RowSignature& read) {
-  if (slots[row] == RowIndex::kNone) return Nearness::far;
-  const auto own = differing_bits(signatures.at(slots[row]), read);
-  if (own > kFarthestInStep) return Nearness::far;
-  for (std::size_t other = 1; other <= kOtherPlaces; ++other) {
-    const auto slot = slots[(row + other * slots.size() / (kOtherPlaces + 1)) % slots.size()];
-    if (slot == RowIndex::kNone || slot == slots[row]) continue;
-    if (differing_bits(signatures.at(slot), read) <= own) return Nearness::near;
-  }
-  return Nearness::nearest;
-}
-
-// Where the signatures of a stream's latest rows are: under the first row with the same bits.
-std::vector<std::uint32_t> latest_slots(const ActivationStream& stream) {
-  std::vector<std::uint32_t> slots(stream.latest_count());
-  const auto& index = stream.rows();
-  for (std::size_t row = 0; row < slots.size(); ++row) {
-    const auto slot = index.first_of(index.fingerprint(index.slot_of_number(stream.latest_first() + row)));
-    slots[row] = stream.signatures()->holds(slot) ? slot : RowIndex::kNone;
-  }
-  return slots;
-}
-
-}  // namespace
-
-// Rows that were changed, but come in the order of the model's latest call: each must lie nearer to its own place than
-// to others, which no shuffled batch does.
 bool Provenance::from_checked_order(Reader& reader, const RowMatrix& rows, std::vector<Found>& found) {
-  if (!options_.use_in_step || rows.count() < kFewestInStep || rows.values == nullptr) return false;
+  if (!options_.use_in_step) return false;
   for (auto& [key, stream] : streams_) {
-    if (key.second != rows.width || stream->latest_count() != rows.count() || !stream->latest_is_whole()) continue;
-    stream->settle_pairs(parallel_);
-    const auto* signatures = stream->signatures();
-    if (signatures == nullptr) continue;
+    const auto order = check_order(*stream, rows, parallel_);
+    if (!order) continue;
+    // With the order shown, rows that are like many others (BOS) are known by it, too.
     const auto& index = stream->rows();
-    const auto slots = latest_slots(*stream);
-    const auto read = read_roughly(*stream->pairs(), *signatures, rows.values, rows.count());
-    std::vector<Nearness> nearness(rows.count(), Nearness::far);
-    parallel_(rows.count(), [&](std::size_t first, std::size_t last) {
-      for (auto row = first; row < last; ++row) nearness[row] = nearness_of(row, slots, *signatures, read[row]);
-    });
-    const auto nearest = std::count(nearness.begin(), nearness.end(), Nearness::nearest);
-    const auto share = static_cast<double>(nearest) / static_cast<double>(rows.count());
-    if (share < kShareInStep) continue;
-    // With the order shown, rows that are like many others (BOS) are known by it, too; those far from their place are
-    // not.
     for (std::size_t row = 0; row < rows.count(); ++row) {
-      if (nearness[row] == Nearness::far) continue;
+      if (order->near[row] == 0) continue;
       found[row] = {Found::What::origin, index.origin(index.slot_of_number(stream->latest_first() + row))};
     }
     reader.report = {TokenSourceKind::in_step, stream->name(),
-                     percent(share) + " of a call's rows lie near the row in the same place of its latest call"};
+                     percent(order->share) + " of a call's rows lie near the row in the same place of its latest call"};
     return true;
   }
   return false;
