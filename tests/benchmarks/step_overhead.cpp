@@ -2,7 +2,7 @@
 // turns. A step is the language model's call (a table look-up, so that as little as possible hides our cost), the SAE's
 // forward and backward pass, and Adam's.
 //
-//   step_overhead [--steps N] [--json FILE] [--device cuda]
+//   step_overhead [--steps N] [--json FILE] [--device cuda] [--only TopK-16384]
 //
 // On a GPU, a step is timed from a quiet device to a quiet device; taps are on for twenty steps and off for twenty, and
 // what they queue is paid for by those with taps.
@@ -166,11 +166,12 @@ nlohmann::json measure(const Size& size, int steps) {
 
 int main(int argc, char** argv) {
   int steps = 24;
-  std::string json;
+  std::string json, only;
   for (int i = 1; i + 1 < argc; i += 2) {
     if (std::string(argv[i]) == "--steps") steps = std::max(4, std::atoi(argv[i + 1]));
     if (std::string(argv[i]) == "--json") json = argv[i + 1];
     if (std::string(argv[i]) == "--device") device = at::Device(argv[i + 1]);
+    if (std::string(argv[i]) == "--only") only = argv[i + 1];
   }
   saetap::set_log_level(saetap::LogLevel::error);
   auto sizes = nlohmann::json::array();
@@ -185,6 +186,7 @@ int main(int argc, char** argv) {
                                     {"TopK", kTop64Source, 2048, 65536, 4096, 0},
                                     {"ReLU", saetap::testing::kReluSource, 2048, 65536, 4096, -3.1}};
   for (const Size& size : device.is_cpu() ? of_host : of_device) {
+    if (!only.empty() && only != size.kind + "-" + std::to_string(size.features)) continue;
     sizes.push_back(measure(size, size.features > 4096 && device.is_cpu() ? steps : 4 * steps));
   }
   if (!json.empty()) std::ofstream(json) << sizes.dump(1) << "\n";
