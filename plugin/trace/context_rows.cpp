@@ -98,7 +98,8 @@ std::optional<ContextRows::Around> ContextRows::around(std::uint32_t row) const 
   const auto before = std::min(position, context_);
   const auto after = std::min(run.length - 1 - std::min(position, run.length - 1), context_);
   if (before > own || after > run.count - 1 - own) return std::nullopt;
-  return Around{std::span(order_).subspan(place.at - before, std::size_t{before} + after + 1), before};
+  return Around{std::span(order_).subspan(place.at - before, std::size_t{before} + after + 1), before,
+                place.at - before};
 }
 
 }  // namespace saetap

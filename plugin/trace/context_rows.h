@@ -17,7 +17,8 @@ class ContextRows {
   // sequence, in the order of the text.
   struct Around {
     std::span<const std::uint32_t> rows;
-    std::uint32_t own = 0;  // index of the row itself in `rows`
+    std::uint32_t own = 0;    // index of the row itself in `rows`
+    std::uint32_t first = 0;  // index of rows[0] in in_order()
   };
 
   // `positions`: one for each row. The rows may be in any order; one whose sequence is not known has no context, nor
@@ -25,6 +26,8 @@ class ContextRows {
   ContextRows(std::span<const TokenPosition> positions, const TokenSource& tokens, std::uint32_t context);
 
   [[nodiscard]] std::optional<Around> around(std::uint32_t row) const;
+  // Row numbers in the order of the text: each context is a part of them. Rows that have none may be left out.
+  [[nodiscard]] std::span<const std::uint32_t> in_order() const { return order_; }
   // No row has a context.
   [[nodiscard]] bool empty() const { return runs_.empty(); }
 
@@ -36,7 +39,6 @@ class ContextRows {
     std::uint32_t position = 0;  // of the first
     std::uint32_t length = 0;    // of the sequence
   };
-  // Where a row is.
   static constexpr std::uint32_t kNoRun = 0xFFFFFFFFu;
   // Where a row is.
   struct Place {
