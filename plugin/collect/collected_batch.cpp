@@ -48,8 +48,7 @@ std::size_t CollectedBatch::bytes() const {
   std::size_t bytes = sizeof *this + positions.capacity() * sizeof(TokenPosition) +
                       sums.capacity() * sizeof(FeatureSums) + tokens.bytes();
   for (const auto& range : found) {
-    bytes += range.candidates.capacity() * sizeof(Candidate) + range.histogram.capacity() * sizeof(HistogramCount) +
-             range.bins_in_hand.capacity() * sizeof(std::uint16_t);
+    bytes += range.candidates.capacity() * sizeof(Candidate) + range.histogram.capacity() * sizeof(HistogramCount);
   }
   for (const auto& range : contexts) {
     bytes += range.contexts.capacity() * sizeof(CandidateContexts::Context) +

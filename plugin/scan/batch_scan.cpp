@@ -57,25 +57,55 @@ void scan_strided(const DenseActivations& code, VectorTarget target, ContiguousR
     }
     rows.values = buffer.data();
     rows.row_stride = tile.range().last - tile.range().first;
-    scan_rows(target, rows, tile);
+    scan_rows(target, rows, {&tile, 1});
   }
 }
 
+// Zeros, and zeros again when it is let go of.
+class BinsInHand {
+ public:
+  explicit BinsInHand(std::size_t size) {
+    if (bins_.size() < size) bins_.resize(size);
+  }
+  ~BinsInHand() {
+    if (!handed_over_) bins_.clear();
+  }
+  BinsInHand(const BinsInHand&) = delete;
+  BinsInHand& operator=(const BinsInHand&) = delete;
+
+  [[nodiscard]] std::uint16_t* at(std::size_t place) { return bins_.data() + place; }
+  // All tiles have set back what they counted.
+  void done() { handed_over_ = true; }
+
+ private:
+  // One for a thread, whatever the sites: this is 192 bytes a feature.
+  static thread_local std::vector<std::uint16_t> bins_;
+  bool handed_over_ = false;
+};
+
+thread_local std::vector<std::uint16_t> BinsInHand::bins_;
+
+// Rows are read from end to end, which memory is best at; what is in them goes to lists, one for each tile, and into
+// the tile's numbers when its list is long enough to bring those into the cache for.
 void scan(const DenseActivations& code, FeatureRange range, const ScanRequest& request, VectorTarget target,
           FeatureSums* sums, RangeScan& found) {
+  BinsInHand bins(static_cast<std::size_t>(range.last - range.first) * Tile::kBins);
+  std::vector<Tile> tiles;
   for (auto first = range.first; first < range.last; first += Tile::kFeatures) {
-    Tile tile({first, std::min(first + Tile::kFeatures, range.last)}, request, sums, found);
-    for (std::int64_t row = 0; row < code.rows; row += Tile::kMostRows) {
-      const auto rows = std::min(Tile::kMostRows, code.rows - row);
-      const ContiguousRows part{at(code, row, first), code.row_stride, row, rows, code.kind, request.eligible};
-      if (code.feature_stride == 1) {
-        scan_rows(target, part, tile);
-      } else {
-        scan_strided(code, target, part, tile);
-      }
-      tile.hand_over();
-    }
+    tiles.emplace_back(FeatureRange{first, std::min(first + Tile::kFeatures, range.last)}, request, sums, found,
+                       bins.at(static_cast<std::size_t>(first - range.first) * Tile::kBins));
   }
+  for (std::int64_t row = 0; row < code.rows; row += Tile::kMostRows) {
+    const auto rows = std::min(Tile::kMostRows, code.rows - row);
+    const ContiguousRows part{at(code, row, range.first), code.row_stride, row, rows, code.kind, request.eligible};
+    if (code.feature_stride == 1) {
+      scan_rows(target, part, tiles);
+    } else {
+      for (Tile& tile : tiles) scan_strided(code, target, part, tile);
+    }
+    for (Tile& tile : tiles) tile.hand_over();
+  }
+  bins.done();
 }
 
 // Lists the entries first..last-1 of a row that lie in the range, without a branch for each: which ones do is as good
@@ -99,14 +129,14 @@ void list_entries(const Code& code, std::int64_t row, std::int64_t first, std::i
 
 template <typename Index, ScalarKind kKind, typename Code, typename Bounds>
 void scan_entries_of(const Code& code, const ScanRequest& request, VectorTarget target, Tile& tile, Bounds bounds) {
-  ValueList list;
+  ValueList& list = tile.list();
   for (std::int64_t row = 0; row < code.rows; ++row) {
     if (request.eligible != nullptr && request.eligible[row] == 0) continue;
     const auto [first, last] = bounds(row);
     list_entries<Index, kKind>(code, row, first, last, tile.range(), list);
-    if (list.count >= ValueList::kEnough) take_values(target, list, tile);
+    if (list.count >= ValueList::kEnough) take_values(target, tile);
   }
-  take_values(target, list, tile);
+  take_values(target, tile);
 }
 
 template <typename Index, typename Code, typename Bounds>
@@ -126,7 +156,7 @@ void scan_entries(const Code& code, const ScanRequest& request, VectorTarget tar
 template <typename Code, typename Bounds>
 void scan_entries(const Code& code, FeatureRange range, const ScanRequest& request, VectorTarget target,
                   FeatureSums* sums, RangeScan& found, Bounds bounds) {
-  Tile tile(range, request, sums, found, Tile::Bins::none_at_hand);
+  Tile tile(range, request, sums, found, nullptr);
   if (code.index_kind == IndexKind::int64) {
     scan_entries<std::int64_t>(code, request, target, tile, bounds);
   } else {

@@ -97,9 +97,9 @@ struct ScanRequest {
 
 // One thread's part of what a scan finds; kept from batch to batch for its memory.
 struct RangeScan {
-  std::vector<Candidate> candidates;        // in no order
-  std::vector<HistogramCount> histogram;    // a feature and bin may come several times
-  std::vector<std::uint16_t> bins_in_hand;  // scratch
+  // One feature's in the order of the rows, features in no order.
+  std::vector<Candidate> candidates;
+  std::vector<HistogramCount> histogram;  // a feature and bin may come several times
 };
 
 // Scans one range. `sums`: [features], only the range is written (reset first). What `found` held is replaced.

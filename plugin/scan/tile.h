@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -14,9 +15,10 @@
 
 namespace saetap {
 
-// Values of rows that count, in the order of the rows, gathered until it is worth while to look at them.
+// Values of rows that count, in the order of the rows, gathered until it is worth while to look at them: what a tile
+// counts in is not in the cache while others are looked at.
 struct ValueList {
-  static constexpr std::size_t kEnough = 64;
+  static constexpr std::size_t kEnough = 2048;
   static constexpr std::size_t kPadding = 16;  // behind the last one, which may be read
 
   std::vector<std::uint32_t> rows;
@@ -40,45 +42,60 @@ struct ValueList {
 class Tile {
  public:
   static constexpr std::int64_t kFeatures = 1024;
-  // Whether the histogram is counted here and handed over at the end, or value by value: for wide ranges.
-  enum class Bins : std::uint8_t { at_hand, none_at_hand };
+  static constexpr std::uint32_t kBins = 24 * kBinsPerOctave;
 
-  // Sums of the range are reset. `sums`: of all features.
-  Tile(FeatureRange range, const ScanRequest& request, FeatureSums* sums, RangeScan& found,
-       Bins bins_at = Bins::at_hand)
-      : range_(range), request_(request), sums_(sums), found_(found), at_hand_(bins_at == Bins::at_hand ? kBins : 0) {
+  // Sums of the range are reset. `sums`: of all features. `bins`: kBins zeros for each feature of the range, to count
+  // the histogram in until it is handed over; null: it is handed over value by value.
+  Tile(FeatureRange range, const ScanRequest& request, FeatureSums* sums, RangeScan& found, std::uint16_t* bins)
+      : range_(range), request_(request), sums_(sums), found_(found), at_hand_(bins ? kBins : 0), counts_(bins) {
     std::fill(sums + range.first, sums + range.last, FeatureSums{});
-    const auto bins = static_cast<std::size_t>((range.last - range.first) * at_hand_);
-    if (found.bins_in_hand.size() < bins) found.bins_in_hand.assign(bins, 0);
-    counts_ = found.bins_in_hand.data();
   }
 
+  [[nodiscard]] ValueList& list() { return list_; }
   [[nodiscard]] const FeatureRange& range() const { return range_; }
   [[nodiscard]] const ScanRequest& request() const { return request_; }
 
-  // `bin`: of the value's magnitude, also where it is 0 or not finite. Inlined, or the kernels' wide registers would
-  // have to be cleared for each call of code that was compiled for narrow ones.
-  [[gnu::always_inline]] void take(float value, std::uint32_t feature, std::uint32_t bin) {
-    auto& sums = sums_[feature];
-    if (bin - 1 >= kHistogramBins - 1) [[unlikely]] {  // 0, a denormal, an infinity or NaN
-      if (value == 0) return;
-      if (bin != 0) {
-        ++sums.nonfinite;
-        return;
+  // What is in the list, whose bins are made: of the magnitudes, also of those that are 0 or not finite. The list is
+  // empty then. Inlined, or the kernels' wide registers would have to be cleared for each call of code that was
+  // compiled for narrow ones.
+  [[gnu::always_inline]] void take_list() {
+    const auto* values = list_.values.data();
+    const auto* features = list_.features.data();
+    const auto* bins = list_.bins.data();
+    auto* const sums = sums_;
+    auto* const counts = counts_ ? counts_ - range_.first * kBins : nullptr;
+    const auto at_hand = at_hand_;
+    const auto count = list_.count;
+    for (std::size_t i = 0; i < count; ++i) {
+      constexpr std::size_t kSoon = 16;
+      static_assert(kSoon <= ValueList::kPadding);
+      const auto soon = features[i + kSoon];
+      __builtin_prefetch(sums + soon, 1);
+      if (counts) __builtin_prefetch(counts + soon * kBins + bins[i + kSoon] - kFirstBin, 1);
+      const auto value = values[i];
+      const auto feature = features[i];
+      const auto bin = bins[i];
+      auto& of = sums[feature];
+      if (bin - 1 >= kHistogramBins - 1) [[unlikely]] {  // 0, a denormal, an infinity or NaN
+        if (value == 0) continue;
+        if (bin != 0) {
+          ++of.nonfinite;
+          continue;
+        }
+      }
+      const double wide = value;
+      of.sum += wide;
+      of.sum_of_squares += wide * wide;
+      ++of.active;
+      of.negative += std::bit_cast<std::uint32_t>(value) >> 31;
+      if (std::abs(value) >= std::abs(of.max)) of.max = larger(of.max, value);
+      if (bin - kFirstBin < at_hand) [[likely]] {
+        ++counts[std::size_t{feature} * kBins + bin - kFirstBin];
+      } else {
+        found_.histogram.push_back({feature, static_cast<std::uint16_t>(bin), 1});
       }
     }
-    const double wide = value;
-    sums.sum += wide;
-    sums.sum_of_squares += wide * wide;
-    ++sums.active;
-    sums.negative += value < 0 ? 1 : 0;
-    if (std::abs(value) >= std::abs(sums.max)) sums.max = larger(sums.max, value);
-    const auto at_hand = bin - kFirstBin;
-    if (at_hand < at_hand_) [[likely]] {
-      ++counts_[(feature - static_cast<std::uint32_t>(range_.first)) * kBins + at_hand];
-    } else {
-      found_.histogram.push_back({feature, static_cast<std::uint16_t>(bin), 1});
-    }
+    list_.count = 0;
   }
 
   void add_candidate(std::int64_t row, std::uint32_t feature, float value) {
@@ -108,14 +125,14 @@ class Tile {
  private:
   // Bins kept at hand: 2^-12 to 2^12. What lies outside is handed over one by one.
   static constexpr std::uint32_t kFirstBin = (127 - 12) * kBinsPerOctave;
-  static constexpr std::uint32_t kBins = 24 * kBinsPerOctave;
 
+  ValueList list_;
   FeatureRange range_;
   const ScanRequest& request_;
   FeatureSums* sums_;
   RangeScan& found_;
   std::uint32_t at_hand_;  // bins of a feature
-  std::uint16_t* counts_ = nullptr;
+  std::uint16_t* counts_;
 };
 
 }  // namespace saetap

@@ -19,6 +19,7 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr std::int64_t kBlock = 64;
+constexpr std::int64_t kAhead = 16 * kBlock;
 
 // Bit i tells whether words[i] is not ±0: by the bits with the sign shifted out, so that NaN is seen.
 template <typename Word>
@@ -78,7 +79,8 @@ HWY_INLINE HWY_ATTR auto wanted_lanes(Float floats, Unsigned integers, const Val
   return wanted;
 }
 
-HWY_INLINE HWY_ATTR void take_listed(ValueList& list, Tile& tile) {
+HWY_INLINE HWY_ATTR void take_listed(Tile& tile) {
+  ValueList& list = tile.list();
   const hn::CappedTag<float, ValueList::kPadding> floats;
   const hn::RebindToUnsigned<decltype(floats)> integers;
   const auto lanes = hn::Lanes(floats);
@@ -107,27 +109,25 @@ HWY_INLINE HWY_ATTR void take_listed(ValueList& list, Tile& tile) {
       tile.add_candidate(list.rows[one], list.features[one], list.values[one]);
     }
   }
-  for (std::size_t i = 0; i < list.count; ++i) tile.take(list.values[i], list.features[i], list.bins[i]);
-  list.count = 0;
+  tile.take_list();
 }
 
-HWY_ATTR void take_values(ValueList& list, Tile& tile) {
-  take_listed(list, tile);
+HWY_ATTR void take_values(Tile& tile) {
+  take_listed(tile);
 }
 
 // Lists what is not zero in a row of the tile.
 template <typename Word, ScalarKind kKind>
-HWY_INLINE HWY_ATTR void list_row(const Word* words, const Word* next, std::uint32_t row, FeatureRange range,
-                                  ValueList& list) {
+HWY_INLINE HWY_ATTR void list_row(const Word* words, std::uint32_t row, FeatureRange range, ValueList& list) {
   const auto width = range.last - range.first;
   list.reserve(static_cast<std::size_t>(width));
   auto* features = list.features.data() + list.count;
   std::size_t count = 0;
   std::int64_t feature = 0;
   for (; feature + kBlock <= width; feature += kBlock) {
-    // A branch that was guessed wrong waits for its data: the next row's have to be on their way before that.
+    // A branch that was guessed wrong waits for its data: what comes after has to be on its way before that.
     for (std::int64_t i = 0; i < kBlock; i += 64 / static_cast<std::int64_t>(sizeof(Word))) {
-      __builtin_prefetch(next + feature + i);
+      __builtin_prefetch(words + feature + kAhead + i);
     }
     if (all_zero(words + feature)) continue;
     count += list_ones(nonzero_mask(words + feature), static_cast<std::uint32_t>(feature), features + count);
@@ -145,29 +145,30 @@ HWY_INLINE HWY_ATTR void list_row(const Word* words, const Word* next, std::uint
 }
 
 template <typename Word, ScalarKind kKind>
-HWY_ATTR void scan_words(const ContiguousRows& rows, Tile& tile) {
-  ValueList list;
+HWY_ATTR void scan_words(const ContiguousRows& rows, std::span<Tile> tiles) {
   for (std::int64_t i = 0; i < rows.rows; ++i) {
     const auto row = rows.first_row + i;
     if (rows.eligible != nullptr && rows.eligible[row] == 0) continue;
     const auto* words = static_cast<const Word*>(rows.values) + i * rows.row_stride;
-    const auto* next = i + 1 < rows.rows ? words + rows.row_stride : words;
-    list_row<Word, kKind>(words, next, static_cast<std::uint32_t>(row), tile.range(), list);
-    if (list.count >= ValueList::kEnough) take_listed(list, tile);
+    for (Tile& tile : tiles) {
+      list_row<Word, kKind>(words, static_cast<std::uint32_t>(row), tile.range(), tile.list());
+      words += tile.range().last - tile.range().first;
+      if (tile.list().count >= ValueList::kEnough) take_listed(tile);
+    }
   }
-  take_listed(list, tile);
+  for (Tile& tile : tiles) take_listed(tile);
 }
 
-HWY_ATTR void scan_rows(const ContiguousRows& rows, Tile& tile) {
+HWY_ATTR void scan_rows(const ContiguousRows& rows, std::span<Tile> tiles) {
   switch (rows.kind) {
     case ScalarKind::float32:
-      return scan_words<std::uint32_t, ScalarKind::float32>(rows, tile);
+      return scan_words<std::uint32_t, ScalarKind::float32>(rows, tiles);
     case ScalarKind::float64:
-      return scan_words<std::uint64_t, ScalarKind::float64>(rows, tile);
+      return scan_words<std::uint64_t, ScalarKind::float64>(rows, tiles);
     case ScalarKind::bfloat16:
-      return scan_words<std::uint16_t, ScalarKind::bfloat16>(rows, tile);
+      return scan_words<std::uint16_t, ScalarKind::bfloat16>(rows, tiles);
     case ScalarKind::float16:
-      return scan_words<std::uint16_t, ScalarKind::float16>(rows, tile);
+      return scan_words<std::uint16_t, ScalarKind::float16>(rows, tiles);
   }
 }
 
@@ -198,33 +199,33 @@ const std::vector<VectorTarget>& vector_targets() {
   return targets;
 }
 
-void scan_rows(VectorTarget target, const ContiguousRows& rows, Tile& tile) {
+void scan_rows(VectorTarget target, const ContiguousRows& rows, std::span<Tile> tiles) {
   switch (target) {
 #if HWY_TARGETS & HWY_AVX3
     case VectorTarget::avx512:
-      return N_AVX3::scan_rows(rows, tile);
+      return N_AVX3::scan_rows(rows, tiles);
 #endif
 #if HWY_TARGETS & HWY_AVX2
     case VectorTarget::avx2:
-      return N_AVX2::scan_rows(rows, tile);
+      return N_AVX2::scan_rows(rows, tiles);
 #endif
     default:
-      return HWY_STATIC_DISPATCH(scan_rows)(rows, tile);
+      return HWY_STATIC_DISPATCH(scan_rows)(rows, tiles);
   }
 }
 
-void take_values(VectorTarget target, ValueList& list, Tile& tile) {
+void take_values(VectorTarget target, Tile& tile) {
   switch (target) {
 #if HWY_TARGETS & HWY_AVX3
     case VectorTarget::avx512:
-      return N_AVX3::take_values(list, tile);
+      return N_AVX3::take_values(tile);
 #endif
 #if HWY_TARGETS & HWY_AVX2
     case VectorTarget::avx2:
-      return N_AVX2::take_values(list, tile);
+      return N_AVX2::take_values(tile);
 #endif
     default:
-      return HWY_STATIC_DISPATCH(take_values)(list, tile);
+      return HWY_STATIC_DISPATCH(take_values)(tile);
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "plugin/scan/tile.h"
@@ -9,7 +10,7 @@
 namespace saetap {
 
 // Rows whose features are contiguous. Row `first_row` + i of the batch begins at values + i * row_stride elements, with
-// the tile's first feature.
+// the first feature of the first tile.
 struct ContiguousRows {
   const void* values = nullptr;
   std::int64_t row_stride = 0;
@@ -27,9 +28,9 @@ enum class VectorTarget : std::uint8_t { portable, avx2, avx512 };
 void scan_features(VectorTarget target, const Activations& activations, FeatureRange range, const ScanRequest& request,
                    FeatureSums* sums, RangeScan& found);
 
-// Gives every value that is not zero to the tile, rows in order.
-void scan_rows(VectorTarget target, const ContiguousRows& rows, Tile& tile);
-// Gives the tile what is in the list, which is empty then; zeros among them are passed over.
-void take_values(VectorTarget target, ValueList& list, Tile& tile);
+// Gives every value that is not zero to its tile, rows in order. `tiles`: neighbours, in order.
+void scan_rows(VectorTarget target, const ContiguousRows& rows, std::span<Tile> tiles);
+// Takes what is in the tile's list, which is empty then; zeros among it are passed over.
+void take_values(VectorTarget target, Tile& tile);
 
 }  // namespace saetap

@@ -6,6 +6,7 @@
 
 #include "plugin/log.h"
 #include "plugin/session/float_rows.h"
+#include "plugin/session/parallel.h"
 #include "plugin/store/half.h"
 
 namespace saetap {
@@ -69,7 +70,7 @@ void scan_on_all_cores(const Activations& activations, std::int64_t features, co
   const auto ranges = std::clamp<std::int64_t>(features / kFeaturesPerRange, 1, at::get_num_threads());
   batch.sums.resize(static_cast<std::size_t>(features));
   batch.found.resize(static_cast<std::size_t>(ranges));
-  at::parallel_for(0, ranges, 1, [&](std::int64_t first, std::int64_t last) {
+  in_parallel(ranges, 1, [&](std::int64_t first, std::int64_t last) {
     for (auto range = first; range < last; ++range) {
       const FeatureRange own{features * range / ranges, features * (range + 1) / ranges};
       scan_features(activations, own, request, batch.sums.data(), batch.found[static_cast<std::size_t>(range)]);
@@ -196,7 +197,7 @@ void AttachedSite::scan_around(const Activations& activations, const TokenSource
   const ContextRows rows(batch.positions, tokens, context_size);
   if (rows.empty()) return;
   batch.contexts.resize(batch.found.size());
-  at::parallel_for(0, static_cast<std::int64_t>(batch.found.size()), 1, [&](std::int64_t first, std::int64_t last) {
+  in_parallel(static_cast<std::int64_t>(batch.found.size()), 1, [&](std::int64_t first, std::int64_t last) {
     for (auto range = static_cast<std::size_t>(first); range < static_cast<std::size_t>(last); ++range) {
       scan_contexts(activations, batch.found[range].candidates, rows, batch.contexts[range]);
     }

@@ -1,13 +1,17 @@
 // What recording costs a training step: the same module and the same steps in one process, with taps and without, by
 // turns. A step is the language model's call (a table look-up, so that as little as possible hides our cost), the SAE's
-// forward and backward pass, and Adam's.
+// forward and backward pass, and Adam's. On the host a step with taps ends when the collector has done all that the
+// step gave it, so that no other step pays for it; that is more than a trainer would wait.
 //
-//   step_overhead [--steps N] [--json FILE] [--device cuda] [--only TopK-16384]
+//   step_overhead [--pairs N] [--fill N] [--json FILE] [--device cuda] [--only TopK-16384]
+//
+// Measured twice in one window: in its first steps, in which every feature's table fills, and after `fill` steps (those
+// between are recorded forward passes alone).
 //
 // On a GPU, a step is timed from a quiet device to a quiet device; taps are on for twenty steps and off for twenty, and
 // what they queue is paid for by those with taps.
 //
-// Prints a line for each size, and writes every step's time if asked to. N pairs of steps of the widest sizes, four
+// Prints two lines for each size, and writes every step's time if asked to. N pairs of steps of the widest sizes, four
 // times as many of the others.
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/optim/adam.h>
@@ -83,92 +87,128 @@ at::Tensor fresh_rows(torch::jit::Module& model, const Size& size) {
   return rows.index_select(0, at::randperm(rows.size(0), at::TensorOptions(at::kLong).device(device)));
 }
 
-double active_features = 0;
-
-double timed_step(torch::jit::Module& model, torch::jit::Module& sae, torch::optim::Adam& optimizer, const Size& size) {
-  const auto begin = Clock::now();
-  const auto batch = fresh_rows(model, size);
-  optimizer.zero_grad();
-  const auto output = sae.forward({batch}).toTuple()->elements();
-  auto loss = (output[0].toTensor() - batch).pow(2).sum(-1).mean();
-  loss.backward();
-  optimizer.step();
-  wait_for_device();
-  const auto time = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
-  active_features = output[1].toTensor().gt(0).sum().item<double>() / static_cast<double>(size.batch);
-  return time;
+double active_features(torch::jit::Module& model, torch::jit::Module& sae, const Size& size) {
+  const at::NoGradGuard no_grad;
+  const auto output = sae.forward({fresh_rows(model, size)}).toTuple()->elements();
+  return output[1].toTensor().gt(0).sum().item<double>() / static_cast<double>(size.batch);
 }
 
-// Steps with or without taps, one after the other. On a GPU a step's last work for us is done in the next one.
-int turn() {
-  return device.is_cpu() ? 1 : 20;
-}
+// Milliseconds.
+struct Times {
+  std::vector<double> with, without;
+};
 
-nlohmann::json measure(const Size& size, int steps) {
+// One trainer and the session that records it.
+class Trainer {
+ public:
+  Trainer(const Size& size, Session& session)
+      : size_(size),
+        session_(session),
+        model_(language_model(1000, size.d)),
+        sae_(testing::sae_module("SAE", size.source, size.d, size.features)),
+        optimizer_(prepared(), torch::optim::AdamOptions(1e-5)) {}
+
+  // `count` steps of each kind.
+  Times pairs(int count) {
+    Times times;
+    for (int step = 0; step < 2 * count; ++step) {
+      const bool on = step / turn() % 2 == 1;
+      hooks::set_tap_sink(on ? &hooks::Discovery::of_process() : nullptr);
+      (on ? times.with : times.without).push_back(timed_step(on));
+    }
+    return times;
+  }
+
+  void fill(int steps) {
+    const at::NoGradGuard no_grad;
+    hooks::set_tap_sink(&hooks::Discovery::of_process());
+    for (int step = 0; step < steps; ++step) sae_.forward({fresh_rows(model_, size_)});
+    session_.settle();
+  }
+
+  double active() {
+    hooks::set_tap_sink(nullptr);
+    return active_features(model_, sae_, size_);
+  }
+
+ private:
+  // On a GPU a step's last work for us is done in the next one.
+  static int turn() { return device.is_cpu() ? 1 : 20; }
+
+  std::vector<at::Tensor> prepared() {
+    {
+      const at::NoGradGuard no_grad;
+      sae_.attr("b_enc").toTensor().fill_(size_.bias);
+    }
+    model_.to(device);
+    sae_.to(device);
+    std::vector<at::Tensor> parameters;
+    for (const auto& parameter : sae_.parameters()) parameters.push_back(parameter);
+    return parameters;
+  }
+
+  double timed_step(bool recorded) {
+    const auto begin = Clock::now();
+    const auto batch = fresh_rows(model_, size_);
+    optimizer_.zero_grad();
+    const auto output = sae_.forward({batch}).toTuple()->elements();
+    auto loss = (output[0].toTensor() - batch).pow(2).sum(-1).mean();
+    loss.backward();
+    optimizer_.step();
+    wait_for_device();
+    if (recorded && device.is_cpu()) session_.settle();
+    return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
+  }
+
+  const Size& size_;
+  Session& session_;
+  torch::jit::Module model_, sae_;
+  torch::optim::Adam optimizer_;
+};
+
+nlohmann::json measure(const Size& size, int pairs, int fill) {
   auto folder = std::filesystem::temp_directory_path() / ("saetap-bench-" + std::to_string(getpid()));
   Config config;
   config.output_dir = folder.string();
   config.checkpoint_seconds = 1000000;
+  config.sample_window_steps = {WindowRule::Kind::single, 0};
+  hooks::set_tap_sink(nullptr);
   auto* session = new Session(config, "step_overhead");  // never destroyed, as in a process
   session->start();
 
-  auto model = language_model(1000, size.d);
-  auto sae = testing::sae_module("SAE", size.source, size.d, size.features);
-  {
-    const at::NoGradGuard no_grad;
-    sae.attr("b_enc").toTensor().fill_(size.bias);
+  nlohmann::json result{{"kind", size.kind},         {"device", device.str()}, {"d", size.d},
+                        {"features", size.features}, {"batch", size.batch},    {"fill", fill}};
+  Trainer trainer(size, *session);
+  trainer.active();  // the first passes compile the module
+  trainer.active();
+  for (const std::string phase : {"filling", "settled"}) {
+    if (phase == "settled") trainer.fill(fill);
+    const auto times = trainer.pairs(pairs);
+    const auto active = trainer.active();
+    std::printf(
+        "%-6s %s d=%lld F=%lld batch %lld, %.0f active, %s: ratio of medians %.4f (%.1f ms with, %.1f without)\n",
+        size.kind.c_str(), device.str().c_str(), static_cast<long long>(size.d), static_cast<long long>(size.features),
+        static_cast<long long>(size.batch), active, phase.c_str(), median(times.with) / median(times.without),
+        median(times.with), median(times.without));
+    std::fflush(stdout);
+    result[phase] = {{"with_ms", times.with}, {"without_ms", times.without}, {"active", active}};
   }
-  model.to(device);
-  sae.to(device);
-  std::vector<at::Tensor> parameters;
-  for (const auto& parameter : sae.parameters()) parameters.push_back(parameter);
-  torch::optim::Adam optimizer(parameters, torch::optim::AdamOptions(1e-5));
-  std::vector<double> without, with, all_with;
-  const int filling = device.is_cpu() ? 6 : 40;  // pairs of steps: heaps fill, code is compiled
-  for (int step = 0; step < 2 * (steps + filling); ++step) {
-    const bool on = step / turn() % 2 == 1;
-    hooks::set_tap_sink(on ? &hooks::Discovery::of_process() : nullptr);
-    const auto time = timed_step(model, sae, optimizer, size);
-    if (on) all_with.push_back(time);
-    if (step >= 2 * filling) (on ? with : without).push_back(time);
-  }
-  hooks::set_tap_sink(&hooks::Discovery::of_process());
   session->settle();
   const auto counts = session->sites().at(0).second;
-  const double resolved = static_cast<double>(counts.rows_resolved) / static_cast<double>(counts.rows_collected);
-  const double ratio = median(with) / median(without);
-  std::printf(
-      "%-6s %s d=%lld F=%lld batch %lld, %.0f active: ratio of medians %.4f (%.1f ms with, %.1f without; %d steps "
-      "each; %.2f %% resolved)\n",
-      size.kind.c_str(), device.str().c_str(), static_cast<long long>(size.d), static_cast<long long>(size.features),
-      static_cast<long long>(size.batch), active_features, ratio, median(with), median(without), steps, 100 * resolved);
-  std::fflush(stdout);
+  result["resolved"] = static_cast<double>(counts.rows_resolved) / static_cast<double>(counts.rows_collected);
   session->finish();
   std::filesystem::remove_all(folder);
-  return {{"kind", size.kind},
-          {"device", device.str()},
-          {"d", size.d},
-          {"features", size.features},
-          {"batch", size.batch},
-          {"active", active_features},
-          {"ratio", ratio},
-          {"with_ms", median(with)},
-          {"without_ms", median(without)},
-          {"steps", steps},
-          {"resolved", resolved},
-          {"filling", filling},
-          {"all_with_ms", all_with},  // from the first one on, `filling` more than are compared
-          {"compared_without_ms", without},
-          {"waits", session->waits().count}};
+  return result;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  int steps = 24;
+  int pairs = 16, fill = 300;
   std::string json, only;
   for (int i = 1; i + 1 < argc; i += 2) {
-    if (std::string(argv[i]) == "--steps") steps = std::max(4, std::atoi(argv[i + 1]));
+    if (std::string(argv[i]) == "--pairs") pairs = std::max(4, std::atoi(argv[i + 1]));
+    if (std::string(argv[i]) == "--fill") fill = std::atoi(argv[i + 1]);
     if (std::string(argv[i]) == "--json") json = argv[i + 1];
     if (std::string(argv[i]) == "--device") device = at::Device(argv[i + 1]);
     if (std::string(argv[i]) == "--only") only = argv[i + 1];
@@ -187,7 +227,7 @@ int main(int argc, char** argv) {
                                     {"ReLU", saetap::testing::kReluSource, 2048, 65536, 4096, -3.1}};
   for (const Size& size : device.is_cpu() ? of_host : of_device) {
     if (!only.empty() && only != size.kind + "-" + std::to_string(size.features)) continue;
-    sizes.push_back(measure(size, size.features > 4096 && device.is_cpu() ? steps : 4 * steps));
+    sizes.push_back(measure(size, size.features > 4096 && device.is_cpu() ? pairs : 4 * pairs, fill));
   }
   if (!json.empty()) std::ofstream(json) << sizes.dump(1) << "\n";
 }
