@@ -67,7 +67,8 @@ struct StepEvent {
   bool collected = false;
 };
 
-// Which activations a callback wants as candidates.
+// Which activations a callback wants as candidates. It is given more than that, and must never want more than it did
+// when the site was attached.
 struct CandidateBars {
   std::span<const float> activation;    // [features]: those of at least this magnitude; empty: none for that
   std::span<const std::uint32_t> hash;  // [features]: those at a place whose hash has upper 32 bits no greater than

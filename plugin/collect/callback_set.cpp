@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <utility>
 
 namespace saetap {
 
@@ -19,12 +20,19 @@ void CallbackSet::each(const char* event, Call call, bool even_if_off) {
     try {
       call(*entry.callback);
     } catch (const std::exception& error) {
-      entry.on = false;
-      on_failure_("callback " + entry.name + " switched off, it failed in " + event + ": " + error.what());
+      switch_off(entry, event, error.what());
     } catch (...) {
-      entry.on = false;
-      on_failure_("callback " + entry.name + " switched off, it failed in " + event);
+      switch_off(entry, event, "unknown");
     }
+  }
+}
+
+// Told once. There may be no memory left to tell it with.
+void CallbackSet::switch_off(Entry& entry, const char* event, const char* why) noexcept {
+  if (!std::exchange(entry.on, false)) return;
+  try {
+    on_failure_("callback " + entry.name + " switched off, it failed in " + event + ": " + why);
+  } catch (...) {
   }
 }
 

@@ -38,6 +38,7 @@ class CallbackSet {
   };
   template <typename Call>
   void each(const char* event, Call call, bool even_if_off = false);
+  void switch_off(Entry& entry, const char* event, const char* why) noexcept;
 
   std::function<void(const std::string&)> on_failure_;
   std::vector<Entry> entries_;

@@ -38,7 +38,7 @@ void CollectorThread::start() {
 void CollectorThread::post(std::size_t bytes, std::function<void()> task) {
   std::unique_lock lock(mutex_);
   if (!thread_.joinable()) start();
-  const auto has_room = [&] { return waiting_bytes_ == 0 || waiting_bytes_ + bytes <= most_bytes_; };
+  const auto has_room = [&] { return bytes == 0 || waiting_bytes_ == 0 || waiting_bytes_ + bytes <= most_bytes_; };
   if (!has_room()) {
     const auto begin = std::chrono::steady_clock::now();
     done_.wait(lock, has_room);
@@ -60,6 +60,14 @@ bool CollectorThread::drain(std::chrono::milliseconds patience) {
   return done_.wait_for(lock, patience, [&] { return done_count_ >= until; });
 }
 
+// There may be no memory left to tell it with.
+void CollectorThread::tell(const char* failure) noexcept {
+  try {
+    on_failure_(failure);
+  } catch (...) {
+  }
+}
+
 void CollectorThread::work() {
   std::unique_lock lock(mutex_);
   while (true) {
@@ -71,9 +79,9 @@ void CollectorThread::work() {
     try {
       task.run();
     } catch (const std::exception& error) {
-      on_failure_(error.what());
+      tell(error.what());
     } catch (...) {
-      on_failure_("unknown");
+      tell("unknown");
     }
     task.run = nullptr;  // what it kept goes before there is room for more
     lock.lock();

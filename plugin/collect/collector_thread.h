@@ -48,6 +48,7 @@ class CollectorThread {
   };
   void start();
   void work();
+  void tell(const char* failure) noexcept;
 
   const std::size_t most_bytes_;
   const std::function<void(const std::string&)> on_failure_;

@@ -154,6 +154,7 @@ void FeatureTable::shrink(std::uint32_t k, std::vector<Sample>& dropped) {
       }
     }
     heap.swap(smaller);
+    if (most_of_group_ != 0) groups_[feature].shrink_to_fit();
     if (samples.size() > k_) changed_[feature] = 1;
     bars_[feature] = heap.size() < k_ ? threshold_ : std::abs(heap.top().activation);
   }

@@ -36,8 +36,6 @@ class FeatureTable {
   // The group of each of them, in the same order; empty without a limit.
   [[nodiscard]] std::vector<std::uint64_t> groups(std::uint32_t feature, std::span<const Sample> samples) const;
   [[nodiscard]] std::size_t size(std::uint32_t feature) const;
-  [[nodiscard]] std::int64_t features() const { return static_cast<std::int64_t>(bars_.size()); }
-  [[nodiscard]] std::uint32_t k() const { return k_; }
 
   // Keeps the k strongest of each feature from now on; adds those that have to go to `dropped`.
   void shrink(std::uint32_t k, std::vector<Sample>& dropped);

@@ -30,7 +30,6 @@ class RandomTable {
 
   // The kept samples in the order of their hashes.
   [[nodiscard]] std::vector<Sample> samples(std::uint32_t feature) const;
-  [[nodiscard]] std::uint32_t k() const { return k_; }
 
   // Keeps the k with the smallest hashes of each feature from now on; adds those that have to go to `dropped`.
   void shrink(std::uint32_t k, std::vector<Sample>& dropped);

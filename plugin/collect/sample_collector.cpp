@@ -182,13 +182,14 @@ void SampleCollector::advance(SiteCollection& collection, std::uint64_t step) {
     push_history(collection);
     fold_closed(collection);
   }
+  auto opened = std::make_unique<Part>(*collection.site, next, options_);  // there is one also if this throws
   collection.part(PartKind::closed) = std::move(collection.part(PartKind::open));
-  collection.part(PartKind::open) = std::make_unique<Part>(*collection.site, next, options_);
+  collection.part(PartKind::open) = std::move(opened);
 }
 
 void SampleCollector::push_history(SiteCollection& collection) {
   const Part& closed = *collection.part(PartKind::closed);
-  HistoryEntry entry{closed.window, closed.eligible, {}};
+  HistoryEntry entry{closed.window, closed.eligible, false, {}};
   for (std::uint32_t feature = 0; feature < closed.statistics.size(); ++feature) {
     const FeatureStatistics& statistics = closed.statistics[feature];
     if (statistics == FeatureStatistics{}) continue;
@@ -254,6 +255,7 @@ std::size_t SampleCollector::bytes() const {
   std::size_t bytes = sequences_.bytes() + contexts_.bytes();
   for (const auto& [id, collection] : sites_) {
     for (const auto& part : collection.parts) bytes += part == nullptr ? 0 : part->bytes();
+    for (const HistoryEntry& entry : collection.unsaved_history) bytes += entry.bytes();
   }
   return bytes;
 }
@@ -267,12 +269,21 @@ void SampleCollector::stay_within_memory() {
   const bool first = options_.max_samples_per_feature == asked_.max_samples_per_feature &&
                      options_.random_samples_per_feature == asked_.random_samples_per_feature;
   bool shrunk = false;
+  while (bytes() > options_.most_bytes && forget_history_samples()) {
+  }
   while (bytes() > options_.most_bytes &&
          (options_.max_samples_per_feature > 1 || options_.random_samples_per_feature > 1)) {
     shrunk = true;
     options_.max_samples_per_feature = less(options_.max_samples_per_feature);
     options_.random_samples_per_feature = less(options_.random_samples_per_feature);
     shrink_parts();
+  }
+  const bool fits = bytes() <= options_.most_bytes;
+  if (!fits && !std::exchange(said_no_fit_, true)) {
+    log(LogLevel::warning, "memory        " + std::to_string(options_.most_bytes >> 20) +
+                               " MB (max_memory_mb) do not even hold one sample of every feature and the statistics: " +
+                               std::to_string((bytes() >> 20) + 1) + " MB are used");
+    return;
   }
   if (shrunk && first) {
     log(LogLevel::warning,
@@ -282,6 +293,31 @@ void SampleCollector::stay_within_memory() {
             std::to_string(asked_.random_samples_per_feature) +
             " random ones are kept of every feature from now on, fewer if need be; still exactly its strongest");
   }
+}
+
+// Saves must have failed for long, or there would not be so many windows to save. Of the oldest ones only the
+// statistics stay: their samples are in the past, too, if they are strong enough.
+bool SampleCollector::forget_history_samples() {
+  constexpr std::size_t kLatest = 8;
+  for (auto& [id, collection] : sites_) {
+    auto& history = collection.unsaved_history;
+    for (std::size_t i = 0; i + kLatest < history.size(); ++i) {
+      if (history[i].samples_forgotten) continue;
+      if (i == 0) {
+        log(LogLevel::warning,
+            "memory        " + std::to_string(options_.most_bytes >> 20) +
+                " MB (max_memory_mb) reached while windows wait to be saved: the store will hold the "
+                "statistics of the oldest ones, but not each one's strongest samples");
+      }
+      history[i].samples_forgotten = true;
+      for (HistoryEntry::Feature& feature : history[i].features) {
+        for (const Sample& sample : feature.top) release(sample);
+        feature.top = std::vector<Sample>();
+      }
+      return true;
+    }
+  }
+  return false;
 }
 
 void SampleCollector::shrink_parts() {

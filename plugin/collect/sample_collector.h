@@ -63,6 +63,8 @@ class SampleCollector : public Callback {
   [[nodiscard]] std::uint32_t keep_context(std::span<const ContextActivation> activations);
   // A smaller k for all features alike, as long as memory is above its bound.
   void stay_within_memory();
+  // Whether there was something to forget.
+  bool forget_history_samples();
   void shrink_parts();
   // A sample of another part; what it needs goes with it.
   void move_in(Part& part, std::uint32_t feature, const Sample& sample, std::uint64_t group);
@@ -78,7 +80,8 @@ class SampleCollector : public Callback {
   std::map<int, SiteCollection> sites_;  // by Site::id
   SequencePool sequences_;
   ContextPool contexts_;
-  std::uint32_t batches_since_look_ = 0;  // at memory
+  std::uint32_t batches_since_look_ = 0;
+  bool said_no_fit_ = false;  // at memory
 
   // Of the batch being handled; kept for their memory.
   std::vector<std::uint8_t> repeated_;   // [rows]: the place may have been met before in this window

@@ -55,12 +55,19 @@ struct Part {
 struct HistoryEntry {
   Window window;
   std::uint64_t eligible = 0;
+  bool samples_forgotten = false;  // for want of memory
   struct Feature {
     std::uint32_t feature = 0;
     FeatureStatistics statistics;
     std::vector<Sample> top;  // at most kHistorySamples, strongest first
   };
   std::vector<Feature> features;  // those that were active
+
+  [[nodiscard]] std::size_t bytes() const {
+    std::size_t samples = 0;
+    for (const Feature& feature : features) samples += feature.top.capacity();
+    return features.capacity() * sizeof(Feature) + samples * sizeof(Sample);
+  }
 };
 inline constexpr std::size_t kHistorySamples = 10;
 

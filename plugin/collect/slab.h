@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace saetap {
 
 // In chunks that never move: a growing vector would copy everything at each doubling and leave half of it unused. A
-// place that was given back is the next one taken. Not thread-safe.
+// place that was given back is the next one taken; a chunk of which every place was given back leaves memory, but for
+// one. Not thread-safe.
 template <typename Element>
 class Slab {
  public:
@@ -21,29 +23,38 @@ class Slab {
 
   // A place; what is in it is left over from others.
   [[nodiscard]] std::uint32_t take() {
+    auto place = next_;
+    if (free_.empty()) {
+      if (place >> chunk_bits_ == chunks_.size()) chunks_.emplace_back();
+    } else {
+      place = free_.back();
+    }
+    Chunk& chunk = chunks_[place >> chunk_bits_];
+    if (chunk.elements != nullptr && chunk.used == 0) has_spare_ = false;
+    if (chunk.elements == nullptr) chunk.elements = std::make_unique_for_overwrite<Element[]>(run_ << chunk_bits_);
+    ++chunk.used;
     ++used_;
-    if (!free_.empty()) {
-      const auto place = free_.back();
+    if (free_.empty()) {
+      ++next_;
+    } else {
       free_.pop_back();
-      return place;
     }
-    if (next_ >> chunk_bits_ == chunks_.size()) {
-      chunks_.push_back(std::make_unique_for_overwrite<Element[]>(run_ << chunk_bits_));
-    }
-    return next_++;
+    return place;
   }
   void give_back(std::uint32_t place) {
-    --used_;
     free_.push_back(place);
+    --used_;
+    Chunk& chunk = chunks_[place >> chunk_bits_];
+    if (--chunk.used == 0 && std::exchange(has_spare_, true)) chunk.elements = nullptr;
   }
   // Valid until the place is given back.
   [[nodiscard]] std::span<Element> at(std::uint32_t place) const {
     const auto in_chunk = place & ((std::uint32_t{1} << chunk_bits_) - 1);
-    return {chunks_[place >> chunk_bits_].get() + in_chunk * run_, run_};
+    return {chunks_[place >> chunk_bits_].elements.get() + in_chunk * run_, run_};
   }
 
   [[nodiscard]] std::size_t used() const { return used_; }
-  // Of the places in use. What was given back is kept for those to come, and not counted.
+  // Of the places in use: what was given back in chunks that are in use is not counted.
   [[nodiscard]] std::size_t bytes() const { return used_ * run_ * sizeof(Element); }
 
  private:
@@ -53,7 +64,12 @@ class Slab {
   int chunk_bits_;
   std::uint32_t next_ = 0;  // never taken yet
   std::size_t used_ = 0;
-  std::vector<std::unique_ptr<Element[]>> chunks_;
+  struct Chunk {
+    std::unique_ptr<Element[]> elements;
+    std::uint32_t used = 0;
+  };
+  std::vector<Chunk> chunks_;
+  bool has_spare_ = false;  // a chunk in memory that is not used
   std::vector<std::uint32_t> free_;
 };
 

@@ -229,8 +229,14 @@ void AttachedSite::collect_on_device(const TappedCall& call, std::uint64_t step,
   pending->call = call;
   pending->call.inputs = to_host_later(call.inputs);
   if (call.dense.defined()) {
-    pending->version = call.dense.unsafeGetTensorImpl()->version_counter().current_version();
     pending->entries = gather_active(call.dense, entry_room_);
+    if (call.dense.is_inference()) {
+      // Nobody counts changes of such a tensor, so it cannot be looked at again later: it is waited for.
+      const auto active = pending->entries.count.item<std::int64_t>();
+      if (active > entry_room_) pending->entries = gather_active(call.dense, entry_room_ = active + active / 4);
+    } else {
+      pending->version = call.dense.unsafeGetTensorImpl()->version_counter().current_version();
+    }
   } else {
     pending->entries = gather_pairs(call.values, call.features);
   }

@@ -92,6 +92,7 @@ void Collection::step(const StepEvent& event) {
 
 void Collection::checkpoint(SessionSnapshot snapshot, bool last) {
   ++saves_posted_;
+  window_closed_ = false;
   auto known = std::make_shared<const SessionSnapshot>(std::move(snapshot));
   thread_.post(0, [this, known, last] {
     const auto of = []<typename Value>(const std::map<int, Value>& values, const Site& site) {
@@ -109,6 +110,7 @@ void Collection::checkpoint(SessionSnapshot snapshot, bool last) {
     };
     saved_ = false;
     callbacks_.checkpoint(event);
+    if (saved_) waits_for_save_ = false;
     ++saves_done_;
   });
 }
@@ -124,8 +126,10 @@ bool Collection::save_files(const SampleCollector& collector, const CheckpointEv
                         : "; kept in memory, tried again at the next checkpoint"));
     return false;
   }
-  if (!saved_before_ && !writer_.moved_aside().empty()) {
-    log(LogLevel::info, "an earlier run's store is now " + writer_.moved_aside());
+  if (writer_.moved_aside() != said_aside_) {
+    said_aside_ = writer_.moved_aside();
+    log(LogLevel::info,
+        "the store of " + std::string(saved_before_ ? "another" : "an earlier") + " run is now " + said_aside_);
   }
   if (writer_.missing_before() > 0) {
     log(LogLevel::warning, "store         it is not where it was left: what was kept before step " +

@@ -44,7 +44,7 @@ class Collection {
   void checkpoint(SessionSnapshot snapshot, bool last);
   [[nodiscard]] bool saving() const { return saves_posted_.load() != saves_done_.load(); }
   // Whether a window has closed since this was last asked, so that a checkpoint would free memory.
-  [[nodiscard]] bool window_closed() { return window_closed_.exchange(false); }
+  [[nodiscard]] bool window_closed() const { return window_closed_; }
   // Waits until all that was posted is done. False from a callback.
   bool drain() { return thread_.drain(); }
   // The last event of the callbacks.
@@ -69,6 +69,7 @@ class Collection {
   std::shared_ptr<SampleCollector> collector_;
   bool saved_ = false;         // by the latest save
   bool saved_before_ = false;  // at least once
+  std::string said_aside_;     // where a store that was in the way went
   bool waits_for_save_ = false;
 
   std::atomic<std::uint64_t> saves_posted_ = 0;

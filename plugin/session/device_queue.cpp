@@ -28,31 +28,34 @@ void DeviceQueue::Mark::wait() {
 void DeviceQueue::add(at::Device device, std::vector<Stage> stages) {
   while (calls_.size() >= kMostCalls) {
     ++waits_;
-    calls_.front().mark.wait();
-    run_stage();
+    run_stage(Patience::wait);
   }
   calls_.push_back({device, Mark(device, delay_.value_or(0)), {stages.begin(), stages.end()}});
 }
 
 void DeviceQueue::advance() {
-  while (!calls_.empty() && calls_.front().mark.reached()) run_stage();
-}
-
-void DeviceQueue::finish() {
-  while (!calls_.empty()) {
-    calls_.front().mark.wait();
-    run_stage();
+  while (!calls_.empty() && run_stage(Patience::look)) {
   }
 }
 
-// The next stage of the first call.
-void DeviceQueue::run_stage() {
+void DeviceQueue::finish() {
+  while (!calls_.empty()) run_stage(Patience::wait);
+}
+
+// The next stage of the first call. A device that fails says so when it is asked how far it got: that ends the call as
+// a stage that fails does.
+bool DeviceQueue::run_stage(Patience patience) {
   auto& call = calls_.front();
-  const auto stage = std::move(call.stages.front());
-  call.stages.pop_front();
-  const auto stream = call.mark.stream();
   std::string failure;
   try {
+    if (patience == Patience::wait) {
+      call.mark.wait();
+    } else if (!call.mark.reached()) {
+      return false;
+    }
+    const auto stage = std::move(call.stages.front());
+    call.stages.pop_front();
+    const auto stream = call.mark.stream();
     std::optional<c10::StreamGuard> guard;
     if (stream) guard.emplace(*stream);
     stage();
@@ -64,6 +67,7 @@ void DeviceQueue::run_stage() {
   }
   if (call.stages.empty()) calls_.pop_front();
   if (!failure.empty() && on_failure_) on_failure_(failure);
+  return true;
 }
 
 }  // namespace saetap

@@ -59,7 +59,9 @@ class DeviceQueue {
     Mark mark;
     std::deque<Stage> stages;
   };
-  void run_stage();
+  enum class Patience : std::uint8_t { look, wait };
+  // Whether the first call's mark was reached.
+  bool run_stage(Patience patience);
 
   std::deque<Call> calls_;
   std::function<void(const std::string&)> on_failure_;

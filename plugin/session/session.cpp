@@ -17,6 +17,8 @@ namespace {
 // How long finish() waits for a call in flight on another thread.
 constexpr std::chrono::seconds kFinishPatience{10};
 constexpr std::chrono::seconds kFirstSave{15};
+// A window that closes is saved soon, so that it leaves memory; short ones not each by itself.
+constexpr std::chrono::seconds kBetweenWindows{5};
 
 }  // namespace
 
@@ -311,9 +313,10 @@ bool Session::checkpoint() {
 // The first one comes early, so that a run that is broken off has something to show.
 bool Session::save_is_due() {
   if (collection_.saving()) return false;
-  if (collection_.window_closed()) return true;
-  const auto interval = std::chrono::seconds(config_.checkpoint_seconds);
-  return Clock::now() - latest_save_ >= (tried_to_save_ ? interval : std::min(interval, kFirstSave));
+  auto interval = std::chrono::seconds(config_.checkpoint_seconds);
+  if (!tried_to_save_) interval = std::min(interval, kFirstSave);
+  if (collection_.window_closed()) interval = std::min(interval, kBetweenWindows);
+  return Clock::now() - latest_save_ >= interval;
 }
 
 // Decoders are read here, where no optimizer is at work on them; the rest is the collector's thread's.

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <optional>
 
+#include <sqlite3.h>
+
 #include "plugin/store/checkpoint_transaction.h"
 #include "plugin/store/store_files.h"
 #include "plugin/store/store_format.h"
@@ -31,24 +33,39 @@ void StoreWriter::save(const SampleCollector& collector, const CheckpointEvent& 
         (taken.parent_path() / (taken.stem().string() + "-" + header_.run_id + taken.extension().string())).string();
     found = read_stamp(path_);
   }
-  const bool ours = found && checkpoints_ > 0 && found->run_id == header_.run_id && found->checkpoint == checkpoints_;
+  const bool ours =
+      found && checkpoints_ > 0 && found->run_id == header_.run_id && found->checkpoint == checkpoints_ && !unsound_;
   if (!ours) {
-    moved_aside_ = move_aside(path_, found);
+    // What a save that failed then left behind is nothing to name.
+    const auto moved = move_aside(path_, found);
+    if (!moved.empty()) moved_aside_ = moved;
     create_empty(path_);
   }
-  Database database(path_, Database::Mode::read_write);
-  prepare_for_writing(database, !ours);
-  Transaction transaction(database);
-  if (!ours) create_tables(database);
-  write_meta(database, collector, event.last);
-  CheckpointTransaction(database, collector, !ours).write(event);
-  transaction.commit();
+  try {
+    write(collector, event, !ours);
+  } catch (const SqliteError& error) {
+    constexpr int kPrimary = 0xFF;
+    const int code = error.code() & kPrimary;
+    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) unsound_ = true;
+    throw;
+  }
+  unsound_ = false;
   ++checkpoints_;
   missing_before_ = ours ? 0 : only_stored_before_;
   for (const auto& [id, collection] : collector.sites()) {
     if (collection.part(PartKind::closed) == nullptr) continue;
     only_stored_before_ = std::max(only_stored_before_, collection.part(PartKind::open)->window.first_step);
   }
+}
+
+void StoreWriter::write(const SampleCollector& collector, const CheckpointEvent& event, bool whole) const {
+  Database database(path_, Database::Mode::read_write);
+  prepare_for_writing(database, whole);
+  Transaction transaction(database);
+  if (whole) create_tables(database);
+  write_meta(database, collector, event.last);
+  CheckpointTransaction(database, collector, whole).write(event);
+  transaction.commit();
 }
 
 void StoreWriter::write_meta(Database& database, const SampleCollector& collector, bool finished) const {

@@ -21,8 +21,9 @@ struct RunHeader {
 
 // Writes checkpoints of one run into one file. If the file already holds another run, that file is moved aside first
 // (samples.saetap -> samples-<time it was saved>.saetap): nothing is lost. The file is opened for each checkpoint and
-// closed again, so that nothing is held across fork or a removed folder; if it is gone or not as left, everything in
-// memory is written anew. If another living run has taken the name, this one goes on as samples-<run id>.saetap.
+// closed again, so that nothing is held across fork or a removed folder; if it is gone, unsound or not as left,
+// everything in memory is written anew. If another living run has taken the name, this one goes on as samples-<run
+// id>.saetap.
 class StoreWriter {
  public:
   StoreWriter(std::string path, RunHeader header);
@@ -39,11 +40,14 @@ class StoreWriter {
   [[nodiscard]] std::uint64_t missing_before() const { return missing_before_; }
 
  private:
+  // `whole`: into an empty file.
+  void write(const SampleCollector& collector, const CheckpointEvent& event, bool whole) const;
   void write_meta(Database& database, const SampleCollector& collector, bool finished) const;
 
   std::string path_;
   std::string moved_aside_;
   RunHeader header_;
+  bool unsound_ = false;                  // a save found that the file cannot be read any more
   std::uint64_t checkpoints_ = 0;         // written so far by this writer
   std::uint64_t only_stored_before_ = 0;  // steps before this one are in no memory any more
   std::uint64_t missing_before_ = 0;

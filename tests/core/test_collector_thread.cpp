@@ -168,6 +168,18 @@ TEST_CASE("who posts more than there is room for waits, and nothing is dropped")
   CHECK(thread.peak_bytes() == 1000);
 }
 
+TEST_CASE("a task that takes no memory never waits") {
+  std::atomic<bool> go = false;
+  CollectorThread thread(100, ignore);
+  thread.post(1000, [&] {
+    while (!go) std::this_thread::yield();
+  });
+  thread.post(0, [] {});
+  CHECK(thread.waits().count == 0);
+  go = true;
+  CHECK(thread.drain());
+}
+
 TEST_CASE("the collector's thread takes no signal, and does not wait for itself") {
   CollectorThread thread(100, ignore);
   std::atomic<bool> blocked = false, current = false, drained = true;

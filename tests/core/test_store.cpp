@@ -287,6 +287,29 @@ TEST_CASE("a file that is no store is moved aside, too") {
   CHECK(bytes_of(pipeline.folder.file(*names.begin())) == "a letter");
 }
 
+TEST_CASE("a store that is damaged in the middle of a run is moved aside, and a whole one written") {
+  Pipeline pipeline(200);
+  const std::string path = pipeline.folder.file("samples.saetap");
+  train(pipeline, 0, 1.0f);
+  pipeline.checkpoint();
+  // Every page but the first few, which tell whose it is.
+  const std::string sound = bytes_of(path);
+  const std::size_t kept = 4096 * 4;
+  REQUIRE(sound.size() > 2 * kept);
+  write_bytes(path, sound.substr(0, kept) + std::string(sound.size() - kept, '\xA5'));
+  train(pipeline, 1, 2.0f);
+  for (int tries = 0; tries < 3; ++tries) {
+    try {
+      pipeline.writer->save(pipeline.collector, CheckpointEvent{});
+      break;
+    } catch (const StoreError&) {
+    }
+  }
+  CHECK(StoreReader(path).samples(0, 0, Scope::recent).size() == 4);
+  CHECK(StoreReader(path).samples(0, 0, Scope::recent).at(0).activation == 2);
+  CHECK(std::filesystem::exists(pipeline.writer->moved_aside()));
+}
+
 TEST_CASE("a file that went away or was replaced in the middle of a run is written anew") {
   Pipeline pipeline(1);
   train(pipeline, 0, 1.0f);

@@ -182,3 +182,44 @@ TEST_CASE("memory stays within its bound, with one warning") {
   // 60 samples a step, the later the stronger.
   for (std::size_t i = 0; i < samples.size(); ++i) CHECK(samples[i].step == 299 - i / 60);
 }
+
+TEST_CASE("windows that cannot be saved do not eat the samples: the oldest give up their own") {
+  auto options = fixed_windows(1);
+  options.most_bytes = std::size_t{2} << 20;
+  options.max_samples_per_feature = 10;
+  options.random_samples_per_feature = 0;
+  Pipeline pipeline(20, options);
+  pipeline.fails = true;
+  const CapturedErrors errors;
+  for (std::uint64_t step = 0; step < 400; ++step) train(pipeline, step, 60);
+  CHECK(pipeline.collector.bytes() <= options.most_bytes + options.most_bytes / 20);
+  CHECK(pipeline.collector.options().max_samples_per_feature == 10);
+  const std::string told = errors.text();
+  CHECK(told.find("while windows wait to be saved") != std::string::npos);
+  CHECK(std::count(told.begin(), told.end(), '\n') == 1);
+  const auto& history = pipeline.collector.sites().at(0).unsaved_history;
+  REQUIRE(history.size() == 398);
+  CHECK(history.front().features.size() == 20);
+  CHECK(history.front().features[0].statistics.active == 60);
+  CHECK(history.front().features[0].top.empty());
+  CHECK(history.back().features[0].top.size() == 10);
+  pipeline.fails = false;
+  const StoreReader store = pipeline.saved();
+  const auto samples = store.samples(0, 7, Scope::all_time);
+  REQUIRE(samples.size() == 10);
+  for (const auto& sample : samples) CHECK(sample.step == 399);
+  CHECK(store.statistics(0, Scope::all_time)[7].active == 400 * 60);
+}
+
+TEST_CASE("a bound that holds nothing at all is said to") {
+  CollectorOptions options;
+  options.most_bytes = 4096;
+  options.max_samples_per_feature = 3;
+  Pipeline pipeline(500, options);
+  const CapturedErrors errors;
+  for (std::uint64_t step = 0; step < 20; ++step) train(pipeline, step, 5);
+  CHECK(pipeline.collector.options().max_samples_per_feature == 1);
+  const std::string told = errors.text();
+  CHECK(told.find("do not even hold one sample of every feature") != std::string::npos);
+  CHECK(std::count(told.begin(), told.end(), '\n') == 1);
+}
