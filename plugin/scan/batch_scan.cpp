@@ -16,7 +16,7 @@ std::int64_t bytes_of(ScalarKind kind) {
 
 const void* at(const DenseActivations& code, std::int64_t row, std::int64_t feature) {
   return static_cast<const char*>(code.values) +
-         (row * code.row_stride + feature * code.feature_stride) * bytes_of(code.kind);
+         (code.offset(row) + feature * code.feature_stride) * bytes_of(code.kind);
 }
 
 // A few rows at a time are brought into the usual order. The copy is read along whichever stride is the smaller.
@@ -95,16 +95,26 @@ void scan(const DenseActivations& code, FeatureRange range, const ScanRequest& r
     tiles.emplace_back(FeatureRange{first, std::min(first + Tile::kFeatures, range.last)}, request, sums, found,
                        bins.at(static_cast<std::size_t>(first - range.first) * Tile::kBins));
   }
-  for (std::int64_t row = 0; row < code.rows; row += Tile::kMostRows) {
-    const auto rows = std::min(Tile::kMostRows, code.rows - row);
+  const auto hand_over = [&] {
+    for (Tile& tile : tiles) tile.hand_over();
+  };
+  std::int64_t counted = 0;  // rows since the last time
+  for (std::int64_t row = 0, rows = 0; row < code.rows; row += rows) {
+    rows = std::min(Tile::kMostRows, code.rows - row);
+    if (code.rows_of_block != 0) rows = std::min(rows, code.rows_of_block - row % code.rows_of_block);
+    if (counted + rows > Tile::kMostRows) {
+      hand_over();
+      counted = 0;
+    }
+    counted += rows;
     const ContiguousRows part{at(code, row, range.first), code.row_stride, row, rows, code.kind, request.eligible};
     if (code.feature_stride == 1) {
       scan_rows(target, part, tiles);
     } else {
       for (Tile& tile : tiles) scan_strided(code, target, part, tile);
     }
-    for (Tile& tile : tiles) tile.hand_over();
   }
+  hand_over();
   bins.done();
 }
 

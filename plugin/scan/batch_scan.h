@@ -46,7 +46,8 @@ struct HistogramCount {
   std::uint16_t count;
 };
 
-// A view of dense activations [rows, features]; strides in elements, either may be the small one.
+// A view of dense activations [rows, features]; strides in elements, any of them may be the small one. Where the rows
+// come in blocks (a slice of [blocks, rows of a block, features]), row_stride leads from row to row of a block.
 struct DenseActivations {
   const void* values = nullptr;
   std::int64_t rows = 0;
@@ -54,6 +55,14 @@ struct DenseActivations {
   std::int64_t row_stride = 0;
   std::int64_t feature_stride = 1;
   ScalarKind kind = ScalarKind::float32;
+  std::int64_t rows_of_block = 0;  // 0: there is one block
+  std::int64_t block_stride = 0;
+
+  // Of the row's first element.
+  [[nodiscard]] std::int64_t offset(std::int64_t row) const {
+    if (rows_of_block == 0) return row * row_stride;
+    return row / rows_of_block * block_stride + row % rows_of_block * row_stride;
+  }
 };
 
 // A view of a code kept as pairs: `per_row` of them in each row, at most one for each feature. Contiguous.

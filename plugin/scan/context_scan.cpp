@@ -96,7 +96,7 @@ void scan(const DenseActivations& code, std::span<const Candidate> candidates, c
     const auto around = *rows.around(candidate.row);
     const auto first = contexts.activations.size();
     for (std::uint32_t at = 0; at < around.rows.size(); ++at) {
-      const auto place = around.rows[at] * code.row_stride + candidate.feature * code.feature_stride;
+      const auto place = code.offset(around.rows[at]) + candidate.feature * code.feature_stride;
       add(contexts, std::int64_t{at} - around.own, scalar_at(code.values, code.kind, place));
     }
     end_list(contexts, visit.candidate, first);

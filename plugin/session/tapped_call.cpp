@@ -52,7 +52,11 @@ IndexKind index_kind_of(const at::Tensor& indices) {
 }
 
 at::Tensor matrix_of(const at::Tensor& tensor, std::int64_t feature_axis, std::int64_t width, ScanPlace place) {
-  return readable(tensor.movedim(feature_axis, -1).reshape({-1, width}), place);
+  const auto moved = tensor.movedim(feature_axis, -1);
+  // Tokens cut off at the ends of sequences leave rows that are no matrix, which would be copied whole.
+  const bool blocks = place == ScanPlace::host && moved.dim() == 3 && moved.size(0) > 1 && moved.size(1) > 1 &&
+                      moved.stride(0) != moved.size(1) * moved.stride(1);
+  return readable(blocks ? moved : moved.reshape({-1, width}), place);
 }
 
 void read_pairs(const FeatureTap& tap, const hooks::FeatureEvent& event, ScanPlace place, TappedCall& call) {
@@ -114,8 +118,13 @@ at::Tensor inputs_of(const FeatureTap& tap, const hooks::FeatureEvent& event, co
 
 Activations TappedCall::activations() const {
   if (dense.defined()) {
-    return DenseActivations{dense.const_data_ptr(), rows,          dense.size(1), dense.stride(0),
-                            dense.stride(1),        kind_of(dense)};
+    DenseActivations view{dense.const_data_ptr(), rows,          dense.size(-1), dense.stride(-2),
+                          dense.stride(-1),       kind_of(dense)};
+    if (dense.dim() == 3) {
+      view.rows_of_block = dense.size(1);
+      view.block_stride = dense.stride(0);
+    }
+    return view;
   }
   if (row_starts.defined()) {
     return SparseActivations{values.const_data_ptr(), features.const_data_ptr(), row_starts.const_data_ptr(), rows,

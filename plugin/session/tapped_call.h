@@ -14,7 +14,7 @@ namespace saetap {
 struct TappedCall {
   std::int64_t group = -1;  // of a stack; -1: no stack
   std::int64_t rows = 0;
-  at::Tensor dense;  // [rows, F], any strides
+  at::Tensor dense;  // [rows, F], on the host also [blocks, rows of a block, F]; any strides
   // Pairs: [rows, k], contiguous. Sparse: [entries].
   at::Tensor values;
   at::Tensor features;

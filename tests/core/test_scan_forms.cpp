@@ -186,17 +186,24 @@ TEST_CASE("dense activations of every number format and stride scan to what a pl
     const std::int64_t feature_stride = transposed ? rows * gap : random() % 3 == 0 ? gap : 1;
     const std::int64_t row_stride =
         transposed ? gap : features * feature_stride + static_cast<std::int64_t>(random()) % 9;
-    const auto room = static_cast<std::size_t>((rows - 1) * row_stride + (features - 1) * feature_stride + 1);
+    DenseActivations view{nullptr, rows, features, row_stride, feature_stride, kind};
+    if (random() % 3 == 0) {
+      view.rows_of_block = 1 + static_cast<std::int64_t>(random()) % rows;
+      view.block_stride = view.rows_of_block * row_stride * (transposed ? features * rows : 1) +
+                          static_cast<std::int64_t>(random()) % 9;
+    }
+    const auto room = static_cast<std::size_t>(view.offset(rows - 1) + (view.rows_of_block + 1) * row_stride +
+                                               (features - 1) * feature_stride + 1);
     Numbers numbers(kind);
     const unsigned every = 1 + random() % 40;
     for (std::size_t i = 0; i < room; ++i) numbers.add_random(random, random() % every != 0);
     for (std::int64_t row = 0; row < rows; ++row) {
       for (std::int64_t f = 0; f < features; ++f) {
-        one.meant.push_back(numbers.meant[static_cast<std::size_t>(row * row_stride + f * feature_stride)]);
+        one.meant.push_back(numbers.meant[static_cast<std::size_t>(view.offset(row) + f * feature_stride)]);
       }
     }
-    check(one, DenseActivations{numbers.bytes.data(), rows, features, row_stride, feature_stride, kind},
-          one.expected());
+    view.values = numbers.bytes.data();
+    check(one, view, one.expected());
   }
 }
 
