@@ -108,7 +108,7 @@ void list_features(const FeaturesRequest& request) {
     return;
   }
   const SiteSummary summary = summarize(statistics, eligible);
-  std::cout << scope_text(store.stored(), store.scope) << '\n'
+  std::cout << scope_text(store.stored(), store.scope, store.reader.run().lost_before) << '\n'
             << count_text(summary.alive) << " features alive, " << count_text(summary.dead)
             << " dead; listed: " << count_text(features.size()) << " of highest " << request.sort << "\n\n";
   if (!features.empty()) print_table(store, features);

@@ -92,7 +92,7 @@ std::string density_text(const SiteSummary& summary) {
   return text;
 }
 
-void print_site(const SiteReport& report, Scope scope) {
+void print_site(const SiteReport& report, Scope scope, const RunFacts& run) {
   const Site& site = report.stored.site;
   const SiteCounts& counts = report.stored.counts;
   const SiteSummary& summary = report.summary;
@@ -104,7 +104,7 @@ void print_site(const SiteReport& report, Scope scope) {
   line("tokens", tokens_text(counts));
   const StoredTracing& tracing = report.stored.tracing;
   line("traced", tracing.source + (tracing.stream.empty() ? "" : " from " + tracing.stream));
-  line("read", scope_text(report.stored, scope));
+  line("read", scope_text(report.stored, scope, run.lost_before));
   line("features", count_text(summary.alive) + " of " + count_text(summary.alive + summary.dead) + " alive, " +
                        activation_text(summary.mean_active) + " active per token (L0)");
   if (summary.alive > 0) line("density", density_text(summary));
@@ -192,7 +192,7 @@ void inform(const StoreRequest& request) {
     return;
   }
   print_run(store);
-  for (const StoredSite& stored : store.sites()) print_site(report_of(store, stored, scope), scope);
+  for (const StoredSite& stored : store.sites()) print_site(report_of(store, stored, scope), scope, store.run());
   if (store.sites().empty()) std::cout << "\nno site: no module with features was met in this run\n";
 }
 

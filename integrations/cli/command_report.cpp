@@ -41,7 +41,7 @@ void report(const ReportOptions& options) {
   ReportRequest request{.store = store.reader,
                         .site = store.stored(),
                         .scope = store.scope,
-                        .scope_text = scope_text(store.stored(), store.scope),
+                        .scope_text = scope_text(store.stored(), store.scope, store.reader.run().lost_before),
                         .features = chosen_features(store, options),
                         .order = "",
                         .samples = options.samples,

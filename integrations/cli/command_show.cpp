@@ -81,9 +81,9 @@ std::string header_text(const ShownFeature& shown, std::uint64_t eligible) {
   return text;
 }
 
-// "active values 10 % below 0.41 · 50 % below 1.33 · …"
+// "size of its active values ±9 %: 10 % below 0.41 · 50 % below 1.33 · …"
 std::string quantiles_text(const ActivationHistogram& histogram) {
-  std::string text = "of its active values";
+  std::string text = "size of its active values ±9 %:";
   for (const int percent : kQuantiles) {
     text += (percent == kQuantiles.front() ? " " : " · ") + std::to_string(percent) + " % below " +
             activation_text(histogram.quantile(percent / 100.0));
@@ -119,7 +119,9 @@ void print_samples(const std::vector<ShownSample>& samples) {
 }
 
 void print_feature(const OpenedStore& store, const ShownFeature& shown) {
-  std::cout << header_text(shown, store.facts().eligible) << '\n' << scope_text(store.stored(), store.scope) << '\n';
+  std::cout << header_text(shown, store.facts().eligible) << '\n'
+            << scope_text(store.stored(), store.scope, store.reader.run().lost_before) << '\n';
+  if (shown.histogram.total() > 0) std::cout << quantiles_text(shown.histogram) << '\n';
   if (shown.samples_kept == 0) {
     std::cout << (shown.statistics.active == 0
                       ? "never active here: no samples"
@@ -128,7 +130,6 @@ void print_feature(const OpenedStore& store, const ShownFeature& shown) {
               << '\n';
     return;
   }
-  if (shown.histogram.total() > 0) std::cout << quantiles_text(shown.histogram) << '\n';
   if (!shown.tokens.empty()) {
     std::cout << "activating tokens of " << shown.samples_kept
               << " samples: " << tokens_text(shown, store.tokenizer.get()) << '\n';

@@ -110,9 +110,13 @@ OpenedStore open_store(const StoreRequest& request) {
   return opened;
 }
 
-std::string scope_text(const StoredSite& site, Scope scope) {
+std::string scope_text(const StoredSite& site, Scope scope, std::uint64_t lost_before) {
   const ScopeFacts& all = site.all_time;
   if (all.eligible == 0) return "no tokens collected yet";
+  if (lost_before > 0 && (scope == Scope::all_time || site.recent.eligible == all.eligible)) {
+    return steps_text(all) + ": what was kept of the steps before " + std::to_string(lost_before) +
+           " was in a store that went away during the run";
+  }
   if (scope == Scope::all_time || site.recent.eligible == all.eligible) {
     return steps_text(all) + ": the whole run, all " + count_text(all.eligible) + " tokens collected";
   }

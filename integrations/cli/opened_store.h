@@ -41,7 +41,8 @@ struct OpenedStore {
 [[nodiscard]] OpenedStore open_store(const StoreRequest& request);
 
 // "steps 96 to 125 of 0 to 125, 31.2 % of the tokens collected (--all-time reads all)": what the figures rest on.
-[[nodiscard]] std::string scope_text(const StoredSite& site, Scope scope);
+// `lost_before`: see RunFacts.
+[[nodiscard]] std::string scope_text(const StoredSite& site, Scope scope, std::uint64_t lost_before);
 
 // The feature if the site has it. Throws Failure that says which ones there are.
 [[nodiscard]] std::uint32_t checked_feature(const StoredSite& site, std::int64_t feature);

@@ -47,6 +47,7 @@ void SampleCollector::on_batch(const Batch& batch) {
     if ((sums.active | sums.nonfinite) == 0) continue;
     part.statistics[feature].add(sums);
     part.counted[feature] = 1;
+    if (sums.active != 0) collection.ever_active[feature] = 1;
   }
   for (const RangeScan& range : batch.found) {
     for (const HistogramCount& one : range.histogram) part.histograms[one.feature].add(one.bin, one.count);

@@ -31,7 +31,8 @@ SiteCollection::SiteCollection(const Site& attached, const CollectorOptions& opt
     : site(&attached),
       threshold_bars(static_cast<std::size_t>(attached.features), options.sample_activation_threshold),
       all_hashes(static_cast<std::size_t>(attached.features),
-                 options.random_samples_per_feature == 0 ? 0 : std::numeric_limits<std::uint32_t>::max()) {
+                 options.random_samples_per_feature == 0 ? 0 : std::numeric_limits<std::uint32_t>::max()),
+      ever_active(static_cast<std::size_t>(attached.features)) {
   part(PartKind::open) = std::make_unique<Part>(attached, window_of(options.window_rule, 0), options);
 }
 

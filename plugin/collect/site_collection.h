@@ -80,7 +80,8 @@ struct SiteCollection {
   std::vector<std::uint32_t> all_hashes;
   std::array<std::unique_ptr<Part>, kPartKinds> parts;  // by PartKind; past and closed are mostly null
   std::vector<HistoryEntry> unsaved_history;
-  PlaceFilter places;  // met in the open window
+  PlaceFilter places;                     // met in the open window
+  std::vector<std::uint8_t> ever_active;  // [features], in all that was collected
 
   [[nodiscard]] std::unique_ptr<Part>& part(PartKind kind) { return parts[static_cast<std::size_t>(kind)]; }
   [[nodiscard]] const Part* part(PartKind kind) const { return parts[static_cast<std::size_t>(kind)].get(); }

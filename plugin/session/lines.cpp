@@ -36,14 +36,8 @@ std::string share(std::uint64_t part, std::uint64_t whole, const char* pattern) 
 }
 
 std::uint64_t alive_features(const SiteCollection& collection) {
-  std::uint64_t alive = 0;
-  for (std::size_t feature = 0; feature < static_cast<std::size_t>(collection.site->features); ++feature) {
-    bool active = false;
-    for (const auto& part : collection.parts)
-      active = active || (part != nullptr && part->statistics[feature].active > 0);
-    alive += active ? 1 : 0;
-  }
-  return alive;
+  const auto& active = collection.ever_active;
+  return static_cast<std::uint64_t>(std::count(active.begin(), active.end(), std::uint8_t{1}));
 }
 
 }  // namespace
@@ -96,7 +90,7 @@ std::string waits_line(const QueueWaits& collector, std::uint64_t device) {
     char seconds[32];
     std::snprintf(seconds, sizeof seconds, "%.1f", collector.seconds);
     line = "training waited " + std::to_string(collector.count) + " times, " + seconds +
-           " s in all, until there was room for what is kept";
+           " s in all, for saetap to take in what was found";
   }
   if (device > 0) {
     line += (line.empty() ? "training waited " : ", and ") + std::to_string(device) + " times for its accelerator";

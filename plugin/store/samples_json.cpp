@@ -101,6 +101,7 @@ Json site_json(const StoreReader& store, const StoredSite& stored_site, const Sa
           {"first_step", facts.first_step},
           {"last_step", facts.last_step},
           {"tokens_counted", facts.eligible},
+          {"tokens_collected", stored_site.all_time.eligible},
           {"top_features", std::move(features)}};
 }
 

@@ -43,6 +43,8 @@ struct RunFacts {
   std::uint32_t sample_context_size = 0;
   float sample_activation_threshold = 0;
   std::uint64_t sample_collection_freq = 1;
+  // What was kept of steps before this one was in a file that went away or was replaced during the run; 0: nothing.
+  std::uint64_t lost_before = 0;
 };
 
 // The span of steps that a scope covers.

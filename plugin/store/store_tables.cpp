@@ -108,6 +108,7 @@ RunFacts read_run_facts(const Database& database) {
   run.sample_context_size = meta.number<std::uint32_t>("sample_context_size");
   run.sample_activation_threshold = meta.number<float>("sample_activation_threshold");
   run.sample_collection_freq = meta.number<std::uint64_t>("sample_collection_freq");
+  run.lost_before = meta.number<std::uint64_t>("lost_before");
   return run;
 }
 

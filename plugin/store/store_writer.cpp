@@ -41,6 +41,7 @@ void StoreWriter::save(const SampleCollector& collector, const CheckpointEvent& 
     if (!moved.empty()) moved_aside_ = moved;
     create_empty(path_);
   }
+  if (!ours) lost_before_ = only_stored_before_;
   try {
     write(collector, event, !ours);
   } catch (const SqliteError& error) {
@@ -86,6 +87,7 @@ void StoreWriter::write_meta(Database& database, const SampleCollector& collecto
   put("random_samples_per_feature", std::to_string(options.random_samples_per_feature));
   put("kept_samples_per_feature", std::to_string(in_force.max_samples_per_feature));
   put("kept_random_samples_per_feature", std::to_string(in_force.random_samples_per_feature));
+  put("lost_before", std::to_string(lost_before_));
   put("max_memory_mb", std::to_string(options.most_bytes >> 20));
   const bool by_sequence = options.limit.alike == SampleLimit::Alike::same_sequence;
   put("max_samples_per_sequence", std::to_string(by_sequence ? options.limit.most : 0));

@@ -51,6 +51,7 @@ class StoreWriter {
   std::uint64_t checkpoints_ = 0;         // written so far by this writer
   std::uint64_t only_stored_before_ = 0;  // steps before this one are in no memory any more
   std::uint64_t missing_before_ = 0;
+  std::uint64_t lost_before_ = 0;  // the same, of all checkpoints in the file
 };
 
 }  // namespace saetap

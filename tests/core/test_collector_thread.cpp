@@ -100,7 +100,7 @@ class LatePipeline {
 }  // namespace
 
 TEST_CASE("batches handled late on another thread keep what batches handled at once keep") {
-  for (unsigned seed = 0; seed < 60; ++seed) {
+  for (unsigned seed = 0; seed < 300; ++seed) {
     std::mt19937 random(seed);
     const std::int64_t features = 1 + random() % 30;
     CollectorOptions options;
@@ -121,7 +121,11 @@ TEST_CASE("batches handled late on another thread keep what batches handled at o
       REQUIRE((kept.part(kind) == nullptr) == (expected.part(kind) == nullptr));
       if (kept.part(kind) == nullptr) continue;
       REQUIRE(kept.part(kind)->statistics == expected.part(kind)->statistics);
+      REQUIRE(kept.part(kind)->eligible == expected.part(kind)->eligible);
+      REQUIRE(kept.part(kind)->histograms == expected.part(kind)->histograms);
       for (std::uint32_t feature = 0; feature < features; ++feature) {
+        REQUIRE(kept.part(kind)->random_samples.samples(feature) ==
+                expected.part(kind)->random_samples.samples(feature));
         REQUIRE(kept.part(kind)->samples.strongest(feature) == expected.part(kind)->samples.strongest(feature));
       }
     }

@@ -117,6 +117,7 @@ TEST_CASE("samples.json as it stands in the file") {
   CHECK(json["scope"] == "recent");
   CHECK(json["config"]["sample_context_size"] == 1);
   CHECK(json["sites"][0]["tokens_counted"] == 4);
+  CHECK(json["sites"][0]["tokens_collected"] == 4);
   const auto& features = json["sites"][0]["top_features"];
   REQUIRE(features.size() == 2);
   CHECK(features[0]["feature"] == 1);

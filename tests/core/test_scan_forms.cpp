@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <random>
+#include <thread>
 #include <tuple>
 
 #include "plugin/scan/activation_histogram.h"
@@ -241,6 +242,45 @@ TEST_CASE("pairs and rows of a sparse matrix scan to what a plain loop over the 
       const void* row_starts = is_narrow ? static_cast<const void*>(narrow_starts.data()) : starts.data();
       check(one, SparseActivations{numbers.bytes.data(), indices, row_starts, rows, kind, index_kind}, one.expected());
     }
+  }
+}
+
+TEST_CASE("threads that scan disjoint ranges at once find what one finds") {
+  constexpr std::int64_t kRows = 300, kWidth = 3000;
+  std::mt19937 random(23);
+  std::vector<float> values(kRows * kWidth);
+  for (auto& value : values) value = random() % 9 == 0 ? static_cast<float>(random() % 1000) / 100 : 0.0f;
+  const std::vector<float> bars(kWidth, 9.5f);
+  const DenseActivations view{values.data(), kRows, kWidth, kWidth};
+  std::vector<FeatureSums> expected(kWidth);
+  RangeScan whole;
+  scan_features(view, {0, kWidth}, {.bars = bars.data()}, expected.data(), whole);
+  // Twice on the same threads: what they keep for themselves must be as it was.
+  std::vector<FeatureSums> sums(kWidth);
+  std::vector<RangeScan> found(4);
+  std::vector<std::thread> threads;
+  for (std::int64_t thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (int turn = 0; turn < 2; ++turn) {
+        scan_features(view, {kWidth * thread / 4, kWidth * (thread + 1) / 4}, {.bars = bars.data()}, sums.data(),
+                      found[static_cast<std::size_t>(thread)]);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  std::size_t candidates = 0;
+  std::map<std::pair<std::uint32_t, std::uint16_t>, int> bins, expected_bins;
+  for (const auto& range : found) {
+    candidates += range.candidates.size();
+    for (const auto& one : range.histogram) bins[{one.feature, one.bin}] += one.count;
+  }
+  for (const auto& one : whole.histogram) expected_bins[{one.feature, one.bin}] += one.count;
+  CHECK(candidates == whole.candidates.size());
+  CHECK(bins == expected_bins);
+  for (std::size_t f = 0; f < kWidth; ++f) {
+    REQUIRE(sums[f].sum == expected[f].sum);
+    REQUIRE(sums[f].active == expected[f].active);
+    REQUIRE(sums[f].max == expected[f].max);
   }
 }
 

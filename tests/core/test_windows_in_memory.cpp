@@ -102,6 +102,7 @@ TEST_CASE("a store that went away takes its windows with it, and that is told on
     train(pipeline, step);
     pipeline.checkpoint();
     CHECK(pipeline.writer->missing_before() == 0);
+    CHECK(StoreReader(pipeline.folder.path()).run().lost_before == 0);
   }
   std::filesystem::remove_all(pipeline.folder.path());
   pipeline.checkpoint();
@@ -109,6 +110,7 @@ TEST_CASE("a store that went away takes its windows with it, and that is told on
   CHECK(StoreReader(pipeline.folder.path()).samples(0, 0, Scope::all_time).size() == 3);
   pipeline.checkpoint();
   CHECK(pipeline.writer->missing_before() == 0);
+  CHECK(StoreReader(pipeline.folder.path()).run().lost_before == 20);
   train(pipeline, 30);
   pipeline.checkpoint();
   CHECK(StoreReader(pipeline.folder.path()).samples(0, 0, Scope::all_time).size() == 6);
