@@ -240,7 +240,7 @@ nlohmann::json measure(const Size& size, int pairs, int fill) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  int pairs = 16, fill = 300;
+  int pairs = 10, fill = 300;
   std::string json, only;
   for (int i = 1; i + 1 < argc; i += 2) {
     if (std::string(argv[i]) == "--pairs") pairs = std::max(4, std::atoi(argv[i + 1]));
