@@ -4,7 +4,7 @@
 #   make test      build and run every test
 #   make test-libraries  every module of the SAE libraries, and a zoo of architectures, under the hook API
 #   make provenance  which rows of activations find their token, and what that costs: writes docs/provenance.md (10 minutes)
-#   make bench     what recording costs, beside what people would write instead: writes docs/performance.md (20 minutes)
+#   make bench     what recording costs, beside what people would write instead: writes docs/performance.md (35 minutes)
 #   make test-threads  the core's tests under ThreadSanitizer
 #   make lint      check the formatting
 #   make build     configure and compile only (a LibTorch of your own: make build CMAKE_PREFIX_PATH=/path/to/libtorch)

@@ -57,6 +57,7 @@ Session::Session(Config config, std::string program)
       collection_(config_, program, tokenizer_),
       unresolved_(unresolved_sequence()) {
   device_queue_.on_failure([this](const std::string& what) {
+    ++calls_lost_;
     if (said_.insert("lost " + what).second) log(LogLevel::error, "a call on an accelerator was lost: " + what);
   });
 }
@@ -355,6 +356,11 @@ void Session::finish() {
       log(LogLevel::info, site_summary(site->site(), site->counts(), collection_.collector(), facts_));
       const auto warning = tracing_warning(site->counts(), config_.tokens.buffer_rows);
       if (!warning.empty()) log(LogLevel::warning, warning);
+    }
+    if (calls_lost_ > 0) {
+      log(LogLevel::warning, std::to_string(calls_lost_) +
+                                 " calls on an accelerator were lost: they count as collected, " +
+                                 "and nothing of them was kept");
     }
     const auto waits = waits_line(collection_.waits(), device_queue_.waits());
     if (!waits.empty()) log(LogLevel::info, waits);

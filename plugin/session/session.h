@@ -84,6 +84,7 @@ class Session : public hooks::Listener {
   Provenance provenance_;
   Collection collection_;
   DeviceQueue device_queue_;
+  std::uint64_t calls_lost_ = 0;  // on an accelerator
   SequenceId unresolved_ = 0;
 
   std::map<int, FeatureTap> feature_taps_;  // by tap

@@ -2,7 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <tuple>
 
+#include "tests/captured_errors.h"
 #include "tests/plugin/device_scan_cases.h"
 #include "tests/plugin/session_witness.h"
 
@@ -59,6 +61,19 @@ TEST_CASE("too little room on an accelerator is told, for active values and for 
   CHECK(batch.found[0].candidates.size() == 200);
 }
 
+namespace {
+
+std::vector<std::tuple<std::uint32_t, std::uint32_t, float>> strong_candidates(const SeenBatch& batch) {
+  std::vector<std::tuple<std::uint32_t, std::uint32_t, float>> strong;
+  for (const auto& one : batch.candidates) {
+    if (one.activation >= 0.5f) strong.emplace_back(one.row, one.feature, one.activation);
+  }
+  std::sort(strong.begin(), strong.end());
+  return strong;
+}
+
+}  // namespace
+
 // The same model, SAE and batches through two sessions, one of which takes the host for an accelerator that is late.
 TEST_CASE("calls that are handled when the device got so far keep what calls handled at once keep") {
   std::vector<std::vector<SeenBatch>> seen;
@@ -88,10 +103,68 @@ TEST_CASE("calls that are handled when the device got so far keep what calls han
       CHECK(seen[other][i].eligible == seen[0][i].eligible);
       const bool same_places = seen[other][i].positions == seen[0][i].positions;
       CHECK(same_places);
+      // Bars that came later leave more in; what reaches the witness's own (0.5) is in all of them.
+      CHECK(strong_candidates(seen[other][i]) == strong_candidates(seen[0][i]));
       for (std::size_t f = 0; f < seen[0][i].sums.size(); ++f) {
         CHECK(seen[other][i].sums[f].active == seen[0][i].sums[f].active);
         CHECK(seen[other][i].sums[f].sum == doctest::Approx(seen[0][i].sums[f].sum));
       }
     }
   }
+}
+
+namespace {
+
+enum class Afterwards : std::uint8_t { nothing, features_changed };
+
+// One call with more active features than there is room for at first (256 of a row), handled as on an accelerator.
+struct Crowded {
+  explicit Crowded(bool inference, Afterwards afterwards) {
+    Folder folder;
+    const CapturedErrors errors;
+    auto* session = new Session(config_for(folder), "test");  // never destroyed, as in a process
+    const auto witness = add_witness(*session);
+    session->take_host_for_device(2);
+    session->start();
+    set_log_level(LogLevel::warning);
+    auto sae = sae_module("SAE", kReluSource, kWidth, 600);
+    {
+      const at::NoGradGuard no_grad;
+      sae.attr("b_enc").toTensor().fill_(3);
+    }
+    const c10::InferenceMode mode(inference);
+    const auto features = run(sae, at::randn({20, kWidth}), 1).detach();
+    active = features.gt(0).sum(0);
+    if (afterwards == Afterwards::features_changed) const_cast<at::Tensor&>(features).zero_();
+    session->settle();
+    batches = witness->batches();
+    session->finish();
+    told = errors.text();
+  }
+
+  at::Tensor active;
+  std::vector<SeenBatch> batches;
+  std::string told;
+};
+
+}  // namespace
+
+TEST_CASE("more active features than there was room for are looked for again") {
+  for (const bool inference : {false, true}) {
+    CAPTURE(inference);
+    const Crowded call(inference, Afterwards::nothing);
+    REQUIRE(call.active.sum().item<int64_t>() > 20 * 256);
+    REQUIRE(call.batches.size() == 1);
+    for (int64_t f = 0; f < 600; ++f) {
+      CHECK(call.batches[0].sums[static_cast<std::size_t>(f)].active == call.active[f].item<int64_t>());
+    }
+    CHECK(call.told.empty());
+  }
+}
+
+TEST_CASE("if they were changed meanwhile the call is lost, and that is said") {
+  const Crowded call(false, Afterwards::features_changed);
+  CHECK(call.batches.empty());
+  CHECK(call.told.find("they were changed meanwhile") != std::string::npos);
+  CHECK(call.told.find("1 calls on an accelerator were lost") != std::string::npos);
 }
