@@ -106,20 +106,28 @@ class Tile {
   // Hands the histogram over. Comes after at most kMostRows rows, or a bin may overflow.
   static constexpr std::int64_t kMostRows = UINT16_MAX;
   void hand_over() {
-    const auto bins = static_cast<std::size_t>((range_.last - range_.first) * at_hand_);
-    // Most of the bins are empty: several are looked at together.
-    static_assert(kBins % 4 == 0);
-    for (std::size_t i = 0; i < bins; i += 4) {
-      std::uint64_t four;
-      std::memcpy(&four, counts_ + i, sizeof four);
-      if (four == 0) continue;
-      for (std::size_t bin = i; bin < i + 4; ++bin) {
-        if (counts_[bin] == 0) continue;
-        found_.histogram.push_back({static_cast<std::uint32_t>(range_.first) + static_cast<std::uint32_t>(bin / kBins),
-                                    static_cast<std::uint16_t>(kFirstBin + bin % kBins), counts_[bin]});
-        counts_[bin] = 0;
+    if (counts_ == nullptr) return;
+    auto& histogram = found_.histogram;
+    auto size = histogram.size();
+    auto* four = counts_;
+    for (auto feature = range_.first; feature < range_.last; ++feature) {
+      if (histogram.size() < size + kBins) histogram.resize(2 * size + 4096);
+      auto* to = histogram.data();
+      // Most of the bins are empty: several are looked at together. Which of four are not is as good as random.
+      static_assert(kBins % 4 == 0);
+      for (std::uint32_t bin = 0; bin < kBins; bin += 4, four += 4) {
+        std::uint64_t all;
+        std::memcpy(&all, four, sizeof all);
+        if (all == 0) continue;
+        for (std::uint32_t i = 0; i < 4; ++i) {
+          to[size] = {static_cast<std::uint32_t>(feature), static_cast<std::uint16_t>(kFirstBin + bin + i), four[i]};
+          size += four[i] != 0 ? 1 : 0;
+        }
+        all = 0;
+        std::memcpy(four, &all, sizeof all);
       }
     }
+    histogram.resize(size);
   }
 
  private:

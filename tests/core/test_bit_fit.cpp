@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <random>
-#include <thread>
 
 #include "plugin/trace/bit_fit.h"
 #include "plugin/trace/bit_thresholds.h"
+#include "tests/core/three_threads.h"
 
 using namespace saetap;
 
@@ -108,14 +108,9 @@ TEST_CASE("thresholds are the same however many threads fit them, and rows that 
       if (i % 30 == 0 ? random() % 2 == 0 : set) rows[i].signature.set(static_cast<int>(b));
     }
   }
-  const ParallelFor three_threads = [](std::size_t count, const auto& work) {
-    std::vector<std::thread> threads;
-    for (std::size_t i = 0; i < 3; ++i) threads.emplace_back([&, i] { work(i * count / 3, (i + 1) * count / 3); });
-    for (auto& thread : threads) thread.join();
-  };
   for (const bool weighed : {false, true}) {
     const auto one = fit_thresholds(rows, weighed, BitThresholds(), serial_for);
-    const auto three = fit_thresholds(rows, weighed, BitThresholds(), three_threads);
+    const auto three = fit_thresholds(rows, weighed, BitThresholds(), testing::three_threads);
     CHECK(one.threshold == three.threshold);
     CHECK(one.first_weight == three.first_weight);
     CHECK(one.zone == three.zone);

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "plugin/trace/provenance.h"
+#include "tests/core/three_threads.h"
 
 using namespace saetap;
 
@@ -35,7 +36,7 @@ TraceOptions options(std::size_t buffer_rows, TokenRules rules = {}) {
 }  // namespace
 
 TEST_CASE("each reader finds the stream its rows come from") {
-  Provenance provenance(options(1000));
+  Provenance provenance(options(1000), testing::three_threads);
   const std::vector<std::int32_t> tokens{1, 2, 3, 4, 5, 6};
   const auto first = numbers(6, 100);
   const auto second = numbers(6, 200);
@@ -58,7 +59,7 @@ TEST_CASE("each reader finds the stream its rows come from") {
 }
 
 TEST_CASE("what is not found keeps its running number") {
-  Provenance provenance(options(1000));
+  Provenance provenance(options(1000), testing::three_threads);
   const auto first = provenance.resolve(0, rows(numbers(3, 1)), kUnresolved);
   const auto second = provenance.resolve(0, rows(numbers(2, 1)), kUnresolved);
   CHECK(first.resolved == 0);
@@ -68,7 +69,7 @@ TEST_CASE("what is not found keeps its running number") {
 }
 
 TEST_CASE("sequences are forgotten with their last row, and repeats are one sequence") {
-  Provenance provenance(options(8));
+  Provenance provenance(options(8), testing::three_threads);
   const std::vector<std::int32_t> a{1, 2, 3, 4};
   const std::vector<std::int32_t> b{5, 6, 7, 8};
   provenance.record("m", {a, 4, {}}, rows(numbers(4, 10)));
@@ -84,7 +85,7 @@ TEST_CASE("sequences are forgotten with their last row, and repeats are one sequ
 }
 
 TEST_CASE("ignored ids are stripped from the ends and excluded inside; so are first positions") {
-  Provenance provenance(options(100, {{0, 101}, {}, 1}));
+  Provenance provenance(options(100, {{0, 101}, {}, 1}), testing::three_threads);
   const std::vector<std::int32_t> tokens{0, 0, 101, 5, 6, 101, 7, 101, 0};
   provenance.record("m", {tokens, 9, {}}, rows(numbers(9, 1)));
   const auto found = provenance.resolve(0, rows(numbers(9, 1)), kUnresolved);
@@ -97,7 +98,7 @@ TEST_CASE("ignored ids are stripped from the ends and excluded inside; so are fi
 }
 
 TEST_CASE("batches whose shapes do not fit are not recorded") {
-  Provenance provenance(options(100));
+  Provenance provenance(options(100), testing::three_threads);
   const std::vector<std::int32_t> tokens{1, 2, 3};
   provenance.record("m", {tokens, 0, {}}, rows(numbers(3, 1)));
   provenance.record("m", {tokens, 2, {}}, rows(numbers(3, 1)));
@@ -106,7 +107,7 @@ TEST_CASE("batches whose shapes do not fit are not recorded") {
 }
 
 TEST_CASE("two readers of one stream each get every origin of equal rows") {
-  Provenance provenance(options(1000));
+  Provenance provenance(options(1000), testing::three_threads);
   const std::vector<std::int32_t> tokens{1, 2, 1, 3};
   const std::vector<std::uint64_t> same_start{7, 8, 7, 9};  // both texts begin with the same row
   provenance.record("m", {tokens, 2, {}}, rows(same_start));
@@ -125,7 +126,7 @@ TEST_CASE("two readers of one stream each get every origin of equal rows") {
 
 TEST_CASE("a reader that comes when signatures were dropped, and before there are new ones, finds none") {
   constexpr std::size_t kRows = 2048, kWide = 96;
-  Provenance provenance(options(kRows));
+  Provenance provenance(options(kRows), testing::three_threads);
   std::mt19937 random(3);
   std::normal_distribution<float> normal;
   std::vector<float> values(kRows * kWide);
@@ -141,7 +142,7 @@ TEST_CASE("a reader that comes when signatures were dropped, and before there ar
 }
 
 TEST_CASE("a call's rows in order have their own place where bits repeat") {
-  Provenance provenance(options(1000));
+  Provenance provenance(options(1000), testing::three_threads);
   const std::vector<std::int32_t> tokens{1, 2, 1, 3};
   const std::vector<std::uint64_t> same_start{7, 8, 7, 9};
   provenance.record("m", {tokens, 2, {}}, rows(same_start));
@@ -153,7 +154,7 @@ TEST_CASE("a call's rows in order have their own place where bits repeat") {
 }
 
 TEST_CASE("tokens that the program tells hold for the next call of each reader and its repeats, for no other") {
-  Provenance provenance(options(1000, {{0}, {0}, 0}));
+  Provenance provenance(options(1000, {{0}, {0}, 0}), testing::three_threads);
   const std::vector<std::int32_t> tokens{5, 6, 0, 7, 8, 9};
   const std::vector<std::uint8_t> mask{1, 1, 1, 1, 1, 0};
   provenance.tell({tokens, 3, mask}, {});
@@ -181,7 +182,7 @@ TEST_CASE("tokens that the program tells hold for the next call of each reader a
 TEST_CASE("tokens.source in_step takes the order of the latest call, if the number of rows fits") {
   auto in_step = options(1000);
   in_step.use_told = in_step.use_exact = in_step.use_robust = false;
-  Provenance provenance(in_step);
+  Provenance provenance(in_step, testing::three_threads);
   const std::vector<std::int32_t> tokens{5, 6, 7};
   provenance.record_tokens("m", {tokens, 3, {}});
   const auto found = provenance.resolve(0, rows(numbers(3, 1)), kUnresolved);

@@ -7,6 +7,7 @@
 
 #include "plugin/trace/provenance.h"
 #include "plugin/trace/row_hash.h"
+#include "tests/core/three_threads.h"
 
 using namespace saetap;
 
@@ -218,10 +219,10 @@ TEST_CASE("thresholds are fitted three times more, and then no more") {
   index.reserve(kRows);
   for (std::uint32_t row = 0; row < kRows; ++row) index.record(row, pairs.sign(rows.data() + row * kWidth));
   const auto given = changed(rows, centre_and_normalise);
-  auto matcher = RowMatcher::learn(pairs, index, given.data(), kRows, serial_for).value();
+  auto matcher = RowMatcher::learn(pairs, index, given.data(), kRows, testing::three_threads).value();
   const auto confirm = [&](std::size_t count, const Rows& confirmed) {
     for (std::uint32_t row = 0; row < count; ++row) {
-      matcher.confirm(confirmed.data() + row * kWidth, index.at(row), serial_for);
+      matcher.confirm(confirmed.data() + row * kWidth, index.at(row), testing::three_threads);
     }
   };
   const auto learnt = matcher.noise();
