@@ -104,7 +104,8 @@ TEST_CASE("calls that are handled when the device got so far keep what calls han
       const bool same_places = seen[other][i].positions == seen[0][i].positions;
       CHECK(same_places);
       // Bars that came later leave more in; what reaches the witness's own (0.5) is in all of them.
-      CHECK(strong_candidates(seen[other][i]) == strong_candidates(seen[0][i]));
+      const bool same_candidates = strong_candidates(seen[other][i]) == strong_candidates(seen[0][i]);
+      CHECK(same_candidates);
       for (std::size_t f = 0; f < seen[0][i].sums.size(); ++f) {
         CHECK(seen[other][i].sums[f].active == seen[0][i].sums[f].active);
         CHECK(seen[other][i].sums[f].sum == doctest::Approx(seen[0][i].sums[f].sum));
