@@ -81,12 +81,17 @@ std::string header_text(const ShownFeature& shown, std::uint64_t eligible) {
   return text;
 }
 
+// The middle of a bin may lie above all that is in it.
+float quantile(const ShownFeature& shown, int percent) {
+  return std::min(shown.histogram.quantile(percent / 100.0), std::abs(shown.statistics.max));
+}
+
 // "size of its active values ±9 %: 10 % below 0.41 · 50 % below 1.33 · …"
-std::string quantiles_text(const ActivationHistogram& histogram) {
+std::string quantiles_text(const ShownFeature& shown) {
   std::string text = "size of its active values ±9 %:";
   for (const int percent : kQuantiles) {
     text += (percent == kQuantiles.front() ? " " : " · ") + std::to_string(percent) + " % below " +
-            activation_text(histogram.quantile(percent / 100.0));
+            activation_text(quantile(shown, percent));
   }
   return text;
 }
@@ -121,7 +126,7 @@ void print_samples(const std::vector<ShownSample>& samples) {
 void print_feature(const OpenedStore& store, const ShownFeature& shown) {
   std::cout << header_text(shown, store.facts().eligible) << '\n'
             << scope_text(store.stored(), store.scope, store.reader.run().lost_before) << '\n';
-  if (shown.histogram.total() > 0) std::cout << quantiles_text(shown.histogram) << '\n';
+  if (shown.histogram.total() > 0) std::cout << quantiles_text(shown) << '\n';
   if (shown.samples_kept == 0) {
     std::cout << (shown.statistics.active == 0
                       ? "never active here: no samples"
@@ -147,8 +152,7 @@ Json json_of(const OpenedStore& store, const ShownFeature& shown) {
   object["quantiles"] = Json::object();
   for (const int percent : kQuantiles) {
     const bool any = shown.histogram.total() > 0;
-    object["quantiles"][std::to_string(percent)] =
-        any ? Json(shown.histogram.quantile(percent / 100.0)) : Json(nullptr);
+    object["quantiles"][std::to_string(percent)] = any ? Json(quantile(shown, percent)) : Json(nullptr);
   }
   object["decoder_nearest"] = Json::array();
   for (const Neighbor& neighbor : shown.neighbors) {
