@@ -80,8 +80,8 @@ class SampleCollector : public Callback {
   std::map<int, SiteCollection> sites_;  // by Site::id
   SequencePool sequences_;
   ContextPool contexts_;
-  std::uint32_t batches_since_look_ = 0;
-  bool said_no_fit_ = false;  // at memory
+  std::uint32_t batches_since_look_ = 0;  // at memory
+  bool said_no_fit_ = false;              // that the bound holds nothing
 
   // Of the batch being handled; kept for their memory.
   std::vector<std::uint8_t> repeated_;   // [rows]: the place may have been met before in this window
