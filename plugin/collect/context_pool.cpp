@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <stdexcept>
+#include <tuple>
 
 namespace saetap {
 
@@ -42,6 +43,16 @@ std::uint32_t ContextPool::copy(std::uint32_t handle) {
 
 void ContextPool::release(std::uint32_t handle) {
   if (handle < kNone) sizes_[handle >> kPlaceBits].give_back(handle & (kMostPlaces - 1));
+}
+
+bool ContextPool::fuller(std::uint32_t a, std::uint32_t b) const {
+  if (known(a) != known(b)) return known(a);
+  const auto of_a = at(a), of_b = at(b);
+  if (of_a.size() != of_b.size()) return of_a.size() > of_b.size();
+  const auto before = [](const ContextActivation& one, const ContextActivation& other) {
+    return std::tuple(one.offset, one.activation) < std::tuple(other.offset, other.activation);
+  };
+  return std::lexicographical_compare(of_b.begin(), of_b.end(), of_a.begin(), of_a.end(), before);
 }
 
 std::size_t ContextPool::lists() const {

@@ -24,6 +24,9 @@ class ContextPool {
   // A list of its own with the same activations.
   [[nodiscard]] std::uint32_t copy(std::uint32_t handle);
   void release(std::uint32_t handle);
+  // Whether more is known with `a` than with `b`, of two samples that are equal otherwise: known, then of more
+  // activations, then any order that depends on them alone. So which one is kept depends on no order of arrival.
+  [[nodiscard]] bool fuller(std::uint32_t a, std::uint32_t b) const;
 
   // How many lists take memory, and how much.
   [[nodiscard]] std::size_t lists() const;

@@ -41,8 +41,9 @@ FeatureTable::Kept FeatureTable::offer(std::uint32_t feature, const Sample& samp
     const auto same =
         std::find_if(heap.begin(), heap.end(), [&](const Sample& kept) { return same_place(kept, sample); });
     if (same != heap.end()) {
-      if (!better_at_same_place(sample, *same)) return Kept::no;
+      if (!better_at_same_place(sample, *same) && !(sample == *same)) return Kept::no;
       *dropped = *same;
+      if (sample == *same) return Kept::equal;
       replace(feature, *dropped, sample);
       return Kept::replaced_same_place;
     }
@@ -179,7 +180,8 @@ void FeatureTable::clear() {
 }
 
 std::vector<Sample> merge_strongest(std::span<const std::vector<Sample>> lists, std::size_t k,
-                                    std::uint32_t most_of_group, std::span<const std::vector<std::uint64_t>> groups) {
+                                    std::uint32_t most_of_group, std::span<const std::vector<std::uint64_t>> groups,
+                                    const ContextPool* contexts) {
   struct Grouped {
     Sample sample;
     std::uint64_t group = 0;
@@ -190,10 +192,11 @@ std::vector<Sample> merge_strongest(std::span<const std::vector<Sample>> lists, 
       all.push_back({lists[list][i], most_of_group == 0 ? 0 : groups[list][i]});
     }
   }
-  std::sort(all.begin(), all.end(), [](const Grouped& a, const Grouped& b) {
+  std::sort(all.begin(), all.end(), [&](const Grouped& a, const Grouped& b) {
     if (!same_place(a.sample, b.sample)) {
       return std::tuple(a.sample.sequence, a.sample.position) < std::tuple(b.sample.sequence, b.sample.position);
     }
+    if (a.sample == b.sample) return contexts != nullptr && contexts->fuller(a.sample.context, b.sample.context);
     return better_at_same_place(a.sample, b.sample);
   });
   const auto same = [](const Grouped& a, const Grouped& b) { return same_place(a.sample, b.sample); };

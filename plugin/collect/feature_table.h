@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "plugin/collect/context_pool.h"
 #include "plugin/collect/sample.h"
 
 namespace saetap {
@@ -23,13 +24,17 @@ class FeatureTable {
   // feature is full (equal values may enter: ties are settled by place).
   [[nodiscard]] std::span<const float> bars() const { return bars_; }
 
-  enum class Kept : std::uint8_t { no, added, replaced_weaker, replaced_same_place };
+  // `equal`: it is kept already.
+  enum class Kept : std::uint8_t { no, added, replaced_weaker, replaced_same_place, equal };
   // Offers a finite sample at or above the threshold. If another one had to go (replaced_weaker, replaced_same_place),
-  // it is written to `dropped`. On the same activation at the same place the later step is kept.
+  // or is equal, it is written to `dropped`. On the same activation at the same place the later step is kept.
   // `repeated`: false if this place was surely never offered before, which saves looking for it.
   // `group`: see sample_group(); the same at each offer of a place. Not looked at without a limit.
   Kept offer(std::uint32_t feature, const Sample& sample, Sample* dropped, bool repeated = true,
              std::uint64_t group = 0);
+
+  // Gives the kept sample that is equal to this one this one's context.
+  void set_context(std::uint32_t feature, const Sample& sample) { replace(feature, sample, sample); }
 
   // The kept samples, strongest first.
   [[nodiscard]] std::vector<Sample> strongest(std::uint32_t feature) const;
@@ -76,9 +81,11 @@ class FeatureTable {
 };
 
 // The k strongest of several lists, strongest first, a place counting once with its largest activation (and, where that
-// is equal, its latest step). With a limit, `groups` has as many lists of as many elements.
+// is equal, its latest step). With a limit, `groups` has as many lists of as many elements. `contexts`: of all of them;
+// without it, which of several equal samples is taken means nothing.
 [[nodiscard]] std::vector<Sample> merge_strongest(std::span<const std::vector<Sample>> lists, std::size_t k,
                                                   std::uint32_t most_of_group = 0,
-                                                  std::span<const std::vector<std::uint64_t>> groups = {});
+                                                  std::span<const std::vector<std::uint64_t>> groups = {},
+                                                  const ContextPool* contexts = nullptr);
 
 }  // namespace saetap

@@ -34,8 +34,9 @@ RandomTable::Kept RandomTable::offer(std::uint32_t feature, const Sample& sample
   const auto is_same = [&](const Sample& kept) { return same_place(kept, sample); };
   const auto same = repeated ? std::find_if(heap.begin(), heap.end(), is_same) : heap.end();
   if (same != heap.end()) {
-    if (!later_at_same_place(sample, *same)) return Kept::no;
+    if (!later_at_same_place(sample, *same) && !(sample == *same)) return Kept::no;
     *dropped = *same;
+    if (sample == *same) return Kept::equal;
     replace(heap, sample);
     changed_[feature] = 1;
     return Kept::replaced_same_place;
@@ -62,6 +63,11 @@ void RandomTable::replace(Heap& heap, const Sample& sample) {
   std::vector<Sample> kept(heap.begin(), heap.end());
   heap.clear();
   for (const Sample& other : kept) heap.push(same_place(other, sample) ? sample : other);
+}
+
+void RandomTable::set_context(std::uint32_t feature, const Sample& sample) {
+  replace(heaps_[feature], sample);
+  changed_[feature] = 1;
 }
 
 std::vector<Sample> RandomTable::samples(std::uint32_t feature) const {
@@ -105,11 +111,14 @@ std::size_t RandomTable::bytes() const {
   return bytes;
 }
 
-std::vector<Sample> merge_random(std::span<const std::vector<Sample>> lists, std::size_t k) {
+std::vector<Sample> merge_random(std::span<const std::vector<Sample>> lists, std::size_t k,
+                                 const ContextPool* contexts) {
   std::vector<Sample> all;
   for (const std::vector<Sample>& list : lists) all.insert(all.end(), list.begin(), list.end());
-  std::sort(all.begin(), all.end(), [](const Sample& a, const Sample& b) {
-    return same_place(a, b) ? later_at_same_place(a, b) : before_by_hash(a, b);
+  std::sort(all.begin(), all.end(), [&](const Sample& a, const Sample& b) {
+    if (!same_place(a, b)) return before_by_hash(a, b);
+    if (a == b) return contexts != nullptr && contexts->fuller(a.context, b.context);
+    return later_at_same_place(a, b);
   });
   all.erase(std::unique(all.begin(), all.end(), same_place), all.end());
   all.resize(std::min(k, all.size()));

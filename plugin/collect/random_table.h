@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "plugin/collect/context_pool.h"
 #include "plugin/collect/sample.h"
 
 namespace saetap {
@@ -23,10 +24,14 @@ class RandomTable {
   // Upper 32 bits of the largest hash that could still enter, [features]; all ones until a feature is full.
   [[nodiscard]] std::span<const std::uint32_t> bars() const { return bars_; }
 
-  enum class Kept : std::uint8_t { no, added, replaced_last, replaced_same_place };
-  // Offers a finite sample that is not 0. If another one had to go, it is written to `dropped`. `repeated`: false if
-  // this place was surely never offered before, which saves looking for it.
+  // `equal`: it is kept already.
+  enum class Kept : std::uint8_t { no, added, replaced_last, replaced_same_place, equal };
+  // Offers a finite sample that is not 0. If another one had to go, or is equal, it is written to `dropped`.
+  // `repeated`: false if this place was surely never offered before, which saves looking for it.
   Kept offer(std::uint32_t feature, const Sample& sample, Sample* dropped, bool repeated = true);
+
+  // Gives the kept sample that is equal to this one this one's context.
+  void set_context(std::uint32_t feature, const Sample& sample);
 
   // The kept samples in the order of their hashes.
   [[nodiscard]] std::vector<Sample> samples(std::uint32_t feature) const;
@@ -57,6 +62,8 @@ class RandomTable {
 };
 
 // The k of several lists with the smallest hashes, in their order, a place counting once with its latest activation.
-[[nodiscard]] std::vector<Sample> merge_random(std::span<const std::vector<Sample>> lists, std::size_t k);
+// `contexts`: as in merge_strongest().
+[[nodiscard]] std::vector<Sample> merge_random(std::span<const std::vector<Sample>> lists, std::size_t k,
+                                               const ContextPool* contexts = nullptr);
 
 }  // namespace saetap

@@ -108,6 +108,9 @@ void SampleCollector::offer_strong(Part& part, const Batch& batch, const Candida
     case FeatureTable::Kept::replaced_same_place:  // the pin stays
       contexts_.release(dropped.context);
       break;
+    case FeatureTable::Kept::equal:
+      if (takes_context(sample, dropped)) part.samples.set_context(candidate.feature, sample);
+      break;
   }
 }
 
@@ -131,7 +134,17 @@ void SampleCollector::offer_random(Part& part, const Candidate& candidate, Sampl
     case RandomTable::Kept::replaced_same_place:  // the pin stays
       contexts_.release(dropped.context);
       break;
+    case RandomTable::Kept::equal:
+      if (takes_context(sample, dropped)) part.random_samples.set_context(candidate.feature, sample);
+      break;
   }
+}
+
+// The same place again in the same step: of the two contexts one goes.
+bool SampleCollector::takes_context(const Sample& sample, const Sample& kept) {
+  const bool fuller = contexts_.fuller(sample.context, kept.context);
+  contexts_.release(fuller ? kept.context : sample.context);
+  return fuller;
 }
 
 std::uint64_t SampleCollector::group_of_row(const Batch& batch, std::uint32_t row) {
@@ -196,8 +209,9 @@ void SampleCollector::push_history(SiteCollection& collection) {
     if (statistics == FeatureStatistics{}) continue;
     std::vector<Sample> top = closed.samples.strongest(feature);
     top.resize(std::min(top.size(), kHistorySamples));
+    std::vector<std::uint64_t> groups = closed.samples.groups(feature, top);
     for (Sample& sample : top) sample = twin(sample);
-    entry.features.push_back({feature, statistics, std::move(top)});
+    entry.features.push_back({feature, statistics, std::move(top), std::move(groups)});
   }
   collection.unsaved_history.push_back(std::move(entry));
 }
@@ -314,6 +328,7 @@ bool SampleCollector::forget_history_samples() {
       for (HistoryEntry::Feature& feature : history[i].features) {
         for (const Sample& sample : feature.top) release(sample);
         feature.top = std::vector<Sample>();
+        feature.groups = std::vector<std::uint64_t>();
       }
       return true;
     }
@@ -335,12 +350,16 @@ void SampleCollector::shrink_parts() {
 
 void SampleCollector::move_in(Part& part, std::uint32_t feature, const Sample& sample, std::uint64_t group) {
   Sample dropped = sample;  // unless it takes a free place, one goes: it itself or the sample that it replaces
-  if (part.samples.offer(feature, sample, &dropped, true, group) != FeatureTable::Kept::added) release(dropped);
+  const auto kept = part.samples.offer(feature, sample, &dropped, true, group);
+  if (kept == FeatureTable::Kept::equal) dropped = sample;
+  if (kept != FeatureTable::Kept::added) release(dropped);
 }
 
 void SampleCollector::move_in_random(Part& part, std::uint32_t feature, const Sample& sample) {
   Sample dropped = sample;
-  if (part.random_samples.offer(feature, sample, &dropped) != RandomTable::Kept::added) release(dropped);
+  const auto kept = part.random_samples.offer(feature, sample, &dropped);
+  if (kept == RandomTable::Kept::equal) dropped = sample;
+  if (kept != RandomTable::Kept::added) release(dropped);
 }
 
 Sample SampleCollector::twin(const Sample& sample) {

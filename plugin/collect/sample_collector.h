@@ -59,6 +59,8 @@ class SampleCollector : public Callback {
                     std::span<const ContextActivation> around, bool known);
   void offer_random(Part& part, const Candidate& candidate, Sample sample, std::span<const ContextActivation> around,
                     bool known);
+  // Of two equal samples; whether the context of the one kept is to be replaced.
+  [[nodiscard]] bool takes_context(const Sample& sample, const Sample& kept);
   [[nodiscard]] std::uint64_t group_of_row(const Batch& batch, std::uint32_t row);
   [[nodiscard]] std::uint32_t keep_context(std::span<const ContextActivation> activations);
   // A smaller k for all features alike, as long as memory is above its bound.

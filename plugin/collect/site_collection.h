@@ -60,13 +60,18 @@ struct HistoryEntry {
     std::uint32_t feature = 0;
     FeatureStatistics statistics;
     std::vector<Sample> top;  // at most kHistorySamples, strongest first
+    std::vector<std::uint64_t> groups;  // of each; empty without a limit for those that are alike
   };
   std::vector<Feature> features;  // those that were active
 
   [[nodiscard]] std::size_t bytes() const {
     std::size_t samples = 0;
-    for (const Feature& feature : features) samples += feature.top.capacity();
-    return features.capacity() * sizeof(Feature) + samples * sizeof(Sample);
+    std::size_t groups = 0;
+    for (const Feature& feature : features) {
+      samples += feature.top.capacity();
+      groups += feature.groups.capacity();
+    }
+    return features.capacity() * sizeof(Feature) + samples * sizeof(Sample) + groups * sizeof(std::uint64_t);
   }
 };
 inline constexpr std::size_t kHistorySamples = 10;

@@ -8,6 +8,7 @@
 
 #include "plugin/store/part_rows.h"
 #include "plugin/store/store_format.h"
+#include "plugin/store/store_tables.h"
 #include "plugin/store/window_shift.h"
 
 namespace saetap {
@@ -39,7 +40,9 @@ void CheckpointTransaction::write(const CheckpointEvent& event) {
   bool shifted = false;
   for (const auto& [id, collection] : collector_.sites()) {
     const Site& site = *collection.site;
-    write_site(site, event);
+    const SiteCounts counts = event.counts ? event.counts(site) : SiteCounts{};
+    const TraceReport traced = event.tracing ? event.tracing(site) : TraceReport{};
+    write_site(database_, site, counts, {name_of(traced.source), traced.stream});
     if (event.decoder_directions) write_decoder(site, event.decoder_directions(site));
     write_history(collection);
     const Part* closed = collection.part(PartKind::closed);
@@ -53,19 +56,6 @@ void CheckpointTransaction::write(const CheckpointEvent& event) {
   if (shifted) sequences_.count_parts(collector_.sequences());
   sequences_.remove_dropped(collector_.sequences());
   if (event.token_text) write_token_texts(event.token_text);
-}
-
-void CheckpointTransaction::write_site(const Site& site, const CheckpointEvent& event) {
-  const SiteCounts counts = event.counts ? event.counts(site) : SiteCounts{};
-  Statement insert =
-      database_.prepare("INSERT OR REPLACE INTO site VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  insert.bind(0, std::int64_t{site.id}).bind(1, site.name).bind(2, site.module_type).bind(3, site.method);
-  insert.bind(4, site.description).bind(5, site.features).bind(6, site.d_in).bind(7, site.d_out);
-  insert.bind(8, stored(counts.steps)).bind(9, stored(counts.steps_collected)).bind(10, stored(counts.rows_seen));
-  insert.bind(11, stored(counts.rows_collected)).bind(12, stored(counts.rows_excluded));
-  insert.bind(13, stored(counts.rows_resolved)).bind(14, stored(counts.calls));
-  const TraceReport traced = event.tracing ? event.tracing(site) : TraceReport{};
-  insert.bind(15, stored(counts.rows_ambiguous)).bind(16, name_of(traced.source)).bind(17, traced.stream).run();
 }
 
 // In blocks, because one BLOB ends at a gigabyte and the decoder of a wide SAE does not. Unknown now (empty) leaves
@@ -108,7 +98,8 @@ void CheckpointTransaction::write_history(const SiteCollection& collection) {
   std::vector<Sample> kept;
   for (const HistoryEntry& entry : collection.unsaved_history) {
     for (const HistoryEntry::Feature& feature : entry.features) {
-      writer.write(entry.window, entry.eligible, feature.feature, feature.statistics, feature.top);
+      writer.write(entry.window, entry.eligible, feature.feature, feature.statistics, feature.top,
+                   feature.groups);
       kept.insert(kept.end(), feature.top.begin(), feature.top.end());
     }
   }

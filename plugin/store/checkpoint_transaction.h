@@ -21,7 +21,6 @@ class CheckpointTransaction {
   void write(const CheckpointEvent& event);
 
  private:
-  void write_site(const Site& site, const CheckpointEvent& event);
   void write_decoder(const Site& site, const HalfMatrix& directions);
   void write_part(const Site& site, PartKind kind, const Part& part);
   void write_history(const SiteCollection& collection);

@@ -65,9 +65,9 @@ class HistoryWriter {
  public:
   // `contexts`: of all samples that are written.
   HistoryWriter(const Database& database, int site, const ContextPool& contexts);
-  // `top`: strongest first.
+  // `top`: strongest first; `groups`: of each, empty without a limit for those that are alike.
   void write(const Window& window, std::uint64_t eligible, std::uint32_t feature, const FeatureStatistics& statistics,
-             std::span<const Sample> top);
+             std::span<const Sample> top, std::span<const std::uint64_t> groups);
 
  private:
   Statement insert_;

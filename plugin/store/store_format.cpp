@@ -58,7 +58,10 @@ CREATE TABLE history(
   sum_of_squares REAL NOT NULL, max REAL NOT NULL, nonfinite INTEGER NOT NULL, negative INTEGER NOT NULL,
   activation BLOB NOT NULL, sequence BLOB NOT NULL, position BLOB NOT NULL, step BLOB NOT NULL,
   context_count BLOB NOT NULL, context_offset BLOB NOT NULL, context_activation BLOB NOT NULL,
-  PRIMARY KEY(site, window, feature)) STRICT;
+  alike BLOB NOT NULL, PRIMARY KEY(site, window, feature)) STRICT;
+CREATE TABLE run(
+  run_id TEXT PRIMARY KEY, rank INTEGER NOT NULL, ranks INTEGER NOT NULL, launch TEXT NOT NULL, program TEXT NOT NULL,
+  started TEXT NOT NULL, saved TEXT NOT NULL, finished INTEGER NOT NULL, steps INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE label(
   site INTEGER NOT NULL, feature INTEGER NOT NULL, source TEXT NOT NULL, text TEXT NOT NULL, score REAL,
   PRIMARY KEY(site, feature, source)) STRICT;

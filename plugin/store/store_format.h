@@ -19,7 +19,7 @@ namespace saetap {
 
 inline constexpr const char* kStoreFileName = "samples.saetap";
 inline constexpr std::int64_t kApplicationId = 0x53414554;  // "SAET"
-inline constexpr std::int64_t kFormatVersion = 4;
+inline constexpr std::int64_t kFormatVersion = 5;
 inline constexpr std::int64_t kDecoderBlockFeatures = 1024;  // decoder directions in one row of `decoder`
 
 // Creates the tables. Pages of 16 KiB: a feature's row with 100 samples takes 2 KiB, of which only one fits in the

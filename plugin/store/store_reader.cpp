@@ -1,76 +1,21 @@
 #include "plugin/store/store_reader.h"
 
-#include <sqlite3.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <optional>
 #include <utility>
 
 #include "plugin/collect/feature_table.h"
 #include "plugin/collect/random_table.h"
 #include "plugin/store/half.h"
+#include "plugin/store/opened_file.h"
 #include "plugin/store/store_format.h"
 #include "plugin/store/store_tables.h"
 
 namespace saetap {
 namespace {
-
-std::string store_path(const std::string& path) {
-  std::error_code failed;
-  if (std::filesystem::is_directory(path, failed)) return (std::filesystem::path(path) / kStoreFileName).string();
-  return path;
-}
-
-// True if a kill left a journal that a reader may not play back.
-bool needs_rollback(const Database& database) {
-  try {
-    database.prepare("PRAGMA schema_version").step();
-    return false;
-  } catch (const SqliteError& error) {
-    if (error.code() == SQLITE_READONLY_ROLLBACK) return true;
-    throw;
-  }
-}
-
-Database open_store(const std::string& path) {
-  std::error_code failed;
-  if (!std::filesystem::exists(path, failed)) throw StoreError(path + ": no such file");
-  if (std::filesystem::file_size(path, failed) == 0) throw StoreError(path + ": empty, no checkpoint was saved yet");
-  Database database(path, Database::Mode::read_only);
-  if (!needs_rollback(database)) return database;
-  try {
-    Database writable(path, Database::Mode::read_write);
-    writable.execute("PRAGMA schema_version");
-  } catch (const SqliteError&) {
-    throw StoreError(path +
-                     ": its program was killed while saving; to go back to the checkpoint before, its folder has " +
-                     "to be writable");
-  }
-  return {path, Database::Mode::read_only};
-}
-
-void check_format(const Database& database) {
-  const auto pragma = [&](const char* sql) {
-    Statement statement = database.prepare(sql);
-    return statement.step() ? statement.integer(0) : 0;
-  };
-  if (pragma("PRAGMA application_id") != kApplicationId) throw StoreError(database.path() + ": not a saetap store");
-  // SQLite reads what is missing of the last page as zeros.
-  const auto whole = static_cast<std::uintmax_t>(pragma("PRAGMA page_count") * pragma("PRAGMA page_size"));
-  std::error_code failed;
-  if (std::filesystem::file_size(database.path(), failed) < whole) {
-    throw StoreError(database.path() + ": the store is damaged (the file ends early)");
-  }
-  const std::int64_t version = pragma("PRAGMA user_version");
-  if (version != kFormatVersion) {  // no release wrote an earlier one
-    throw StoreError(database.path() + ": format version " + std::to_string(version) + "; this saetap reads version " +
-                     std::to_string(kFormatVersion));
-  }
-}
 
 std::size_t parts_of(Scope scope, std::array<const char*, kPartKinds>& names) {
   names = {part_name(PartKind::open), part_name(PartKind::closed), part_name(PartKind::past)};
@@ -99,11 +44,11 @@ std::vector<std::optional<float>> activations_along(const Sample& sample,
 }
 
 struct StoreReader::State {
-  explicit State(const std::string& path) : database(open_store(path)) {
-    check_format(database);
+  explicit State(const std::string& path) : database(open_to_read(path)) {
     database.execute("PRAGMA cache_size = -65536");  // contexts lie all over the file
     run = read_run_facts(database);
     sites = read_sites(database);
+    runs = read_runs(database);
     samples = database.prepare(
         "SELECT activation, sequence, position, step, context_count, context_offset, context_activation, alike FROM "
         "sample WHERE site = ? AND part = ? AND feature = ?");
@@ -124,6 +69,7 @@ struct StoreReader::State {
   Database database;
   RunFacts run;
   std::vector<StoredSite> sites;
+  std::vector<StoredRun> runs;
   // Asked once per feature and sample, so prepared once.
   std::optional<Statement> samples;
   std::optional<Statement> random_samples;
@@ -144,6 +90,9 @@ const RunFacts& StoreReader::run() const {
 }
 const std::vector<StoredSite>& StoreReader::sites() const {
   return state_->sites;
+}
+const std::vector<StoredRun>& StoreReader::runs() const {
+  return state_->runs;
 }
 
 std::vector<FeatureStatistics> StoreReader::statistics(int site, Scope scope) const {

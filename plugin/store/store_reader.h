@@ -23,9 +23,11 @@ class Statement;
 // Which part of the run is read: the newest closed window together with the open one, or everything.
 enum class Scope : std::uint8_t { recent, all_time };
 
-// Facts about the run, from the table `meta`.
+// Facts about the run, from the table `meta`. Of a merged store: of all of them.
 struct RunFacts {
   int format_version = 0;
+  std::string run_id;
+  std::uint64_t checkpoint = 0;  // how many this file has seen
   std::string saetap_version;
   std::string libtorch_version;
   std::string program;    // command line of the program that was recorded
@@ -43,8 +45,23 @@ struct RunFacts {
   std::uint32_t sample_context_size = 0;
   float sample_activation_threshold = 0;
   std::uint64_t sample_collection_freq = 1;
+  std::string sample_window_steps;  // as in the config
+  std::uint64_t max_memory_mb = 0;
   // What was kept of steps before this one was in a file that went away or was replaced during the run; 0: nothing.
   std::uint64_t lost_before = 0;
+};
+
+// One process's run that is in a store: several where it was resumed, or ranks were merged.
+struct StoredRun {
+  std::string run_id;
+  std::uint64_t rank = 0;
+  std::uint64_t ranks = 1;
+  std::string launch;  // what ranks that were started together have in common; empty: one rank alone
+  std::string program;
+  std::string started;  // UTC, ISO 8601
+  std::string saved;
+  bool finished = false;    // ended in order
+  std::uint64_t steps = 0;  // that its sites had made when it was last saved
 };
 
 // The span of steps that a scope covers.
@@ -97,6 +114,8 @@ class StoreReader {
   [[nodiscard]] const std::string& path() const;
   [[nodiscard]] const RunFacts& run() const;
   [[nodiscard]] const std::vector<StoredSite>& sites() const;
+  // By rank, then in the order in which they were started.
+  [[nodiscard]] const std::vector<StoredRun>& runs() const;
 
   // Statistics of every feature of a site, [features], in order of the feature.
   [[nodiscard]] std::vector<FeatureStatistics> statistics(int site, Scope scope) const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <map>
@@ -14,6 +15,12 @@ namespace {
 // Far above any SAE, and small enough that a damaged count cannot ask for all memory.
 constexpr std::int64_t kMostFeatures = std::int64_t{1} << 26;
 constexpr std::int64_t kWidest = std::int64_t{1} << 24;
+
+std::string format_float(float value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.9g", static_cast<double>(value));  // nine digits bring every float back
+  return text;
+}
 
 class Meta {
  public:
@@ -92,6 +99,8 @@ RunFacts read_run_facts(const Database& database) {
   const Meta meta(database);
   RunFacts run;
   run.format_version = static_cast<int>(kFormatVersion);
+  run.run_id = meta.text("run_id");
+  run.checkpoint = meta.number<std::uint64_t>("checkpoint");
   run.saetap_version = meta.text("saetap_version");
   run.libtorch_version = meta.text("libtorch_version");
   run.program = meta.text("program");
@@ -108,8 +117,68 @@ RunFacts read_run_facts(const Database& database) {
   run.sample_context_size = meta.number<std::uint32_t>("sample_context_size");
   run.sample_activation_threshold = meta.number<float>("sample_activation_threshold");
   run.sample_collection_freq = meta.number<std::uint64_t>("sample_collection_freq");
+  run.sample_window_steps = meta.text("sample_window_steps");
+  run.max_memory_mb = meta.number<std::uint64_t>("max_memory_mb");
   run.lost_before = meta.number<std::uint64_t>("lost_before");
   return run;
+}
+
+void write_run_facts(Database& database, const RunFacts& run) {
+  Statement insert = database.prepare("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)");
+  const auto put = [&](std::string_view key, std::string_view value) { insert.bind(0, key).bind(1, value).run(); };
+  const auto put_number = [&](std::string_view key, std::uint64_t value) { put(key, std::to_string(value)); };
+  put("run_id", run.run_id);
+  put_number("checkpoint", run.checkpoint);
+  put("saetap_version", run.saetap_version);
+  put("libtorch_version", run.libtorch_version);
+  put("program", run.program);
+  put("started", run.started);
+  put("saved", run.saved);
+  put("finished", run.finished ? "1" : "0");
+  put("tokenizer", run.tokenizer);
+  put_number("max_samples_per_feature", run.max_samples_per_feature);
+  put_number("random_samples_per_feature", run.random_samples_per_feature);
+  put_number("kept_samples_per_feature", run.kept_samples_per_feature);
+  put_number("kept_random_samples_per_feature", run.kept_random_samples_per_feature);
+  put_number("max_samples_per_sequence", run.max_samples_per_sequence);
+  put("collapse_near_duplicates", run.collapse_near_duplicates ? "1" : "0");
+  put_number("sample_context_size", run.sample_context_size);
+  put("sample_activation_threshold", format_float(run.sample_activation_threshold));
+  put_number("sample_collection_freq", run.sample_collection_freq);
+  put("sample_window_steps", run.sample_window_steps);
+  put_number("max_memory_mb", run.max_memory_mb);
+  put_number("lost_before", run.lost_before);
+}
+
+std::vector<StoredRun> read_runs(const Database& database) {
+  Statement select = database.prepare(
+      "SELECT run_id, rank, ranks, launch, program, started, saved, finished, steps FROM run "
+      "ORDER BY rank, started, run_id");
+  std::vector<StoredRun> runs;
+  while (select.step()) {
+    runs.push_back({select.text(0), unstored(select.integer(1)), unstored(select.integer(2)), select.text(3),
+                    select.text(4), select.text(5), select.text(6), select.integer(7) != 0,
+                    unstored(select.integer(8))});
+  }
+  return runs;
+}
+
+void write_run(Database& database, const StoredRun& run) {
+  Statement insert = database.prepare("INSERT OR REPLACE INTO run VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  insert.bind(0, run.run_id).bind(1, stored(run.rank)).bind(2, stored(run.ranks)).bind(3, run.launch);
+  insert.bind(4, run.program).bind(5, run.started).bind(6, run.saved);
+  insert.bind(7, std::int64_t{run.finished}).bind(8, stored(run.steps)).run();
+}
+
+void write_site(Database& database, const Site& site, const SiteCounts& counts, const StoredTracing& tracing) {
+  Statement insert =
+      database.prepare("INSERT OR REPLACE INTO site VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  insert.bind(0, std::int64_t{site.id}).bind(1, site.name).bind(2, site.module_type).bind(3, site.method);
+  insert.bind(4, site.description).bind(5, site.features).bind(6, site.d_in).bind(7, site.d_out);
+  insert.bind(8, stored(counts.steps)).bind(9, stored(counts.steps_collected)).bind(10, stored(counts.rows_seen));
+  insert.bind(11, stored(counts.rows_collected)).bind(12, stored(counts.rows_excluded));
+  insert.bind(13, stored(counts.rows_resolved)).bind(14, stored(counts.calls));
+  insert.bind(15, stored(counts.rows_ambiguous)).bind(16, tracing.source).bind(17, tracing.stream).run();
 }
 
 std::vector<StoredSite> read_sites(const Database& database) {

@@ -11,7 +11,15 @@
 namespace saetap {
 
 [[nodiscard]] RunFacts read_run_facts(const Database& database);
+void write_run_facts(Database& database, const RunFacts& run);
+
+[[nodiscard]] std::vector<StoredRun> read_runs(const Database& database);
+// In place of what is there of the same run.
+void write_run(Database& database, const StoredRun& run);
+
 [[nodiscard]] std::vector<StoredSite> read_sites(const Database& database);
+// In place of the site with the same id.
+void write_site(Database& database, const Site& site, const SiteCounts& counts, const StoredTracing& tracing);
 
 // Consecutive stored tokens around a position; empty if its own segment is not stored.
 struct TokenRun {

@@ -1,7 +1,6 @@
 #include "plugin/store/store_writer.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <optional>
 
@@ -10,18 +9,9 @@
 #include "plugin/store/checkpoint_transaction.h"
 #include "plugin/store/store_files.h"
 #include "plugin/store/store_format.h"
+#include "plugin/store/store_tables.h"
 
 namespace saetap {
-namespace {
-
-std::string format_float(float value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.9g", static_cast<double>(value));  // nine digits bring every float back
-  return text;
-}
-
-}  // namespace
-
 StoreWriter::StoreWriter(std::string path, RunHeader header) : path_(std::move(path)), header_(std::move(header)) {}
 
 void StoreWriter::save(const SampleCollector& collector, const CheckpointEvent& event) {
@@ -64,38 +54,45 @@ void StoreWriter::write(const SampleCollector& collector, const CheckpointEvent&
   prepare_for_writing(database, whole);
   Transaction transaction(database);
   if (whole) create_tables(database);
-  write_meta(database, collector, event.last);
+  write_facts(database, collector, event);
   CheckpointTransaction(database, collector, whole).write(event);
   transaction.commit();
 }
 
-void StoreWriter::write_meta(Database& database, const SampleCollector& collector, bool finished) const {
-  Statement insert = database.prepare("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)");
-  const auto put = [&](std::string_view key, std::string_view value) { insert.bind(0, key).bind(1, value).run(); };
-  const CollectorOptions& options = collector.asked();
+void StoreWriter::write_facts(Database& database, const SampleCollector& collector,
+                              const CheckpointEvent& event) const {
+  const CollectorOptions& asked = collector.asked();
   const CollectorOptions& in_force = collector.options();
-  put("run_id", header_.run_id);
-  put("checkpoint", std::to_string(checkpoints_ + 1));
-  put("saetap_version", SAETAP_VERSION);
-  put("libtorch_version", header_.libtorch_version);
-  put("program", header_.program);
-  put("started", header_.started);
-  put("saved", utc_now());
-  put("finished", finished ? "1" : "0");
-  put("tokenizer", header_.tokenizer);
-  put("max_samples_per_feature", std::to_string(options.max_samples_per_feature));
-  put("random_samples_per_feature", std::to_string(options.random_samples_per_feature));
-  put("kept_samples_per_feature", std::to_string(in_force.max_samples_per_feature));
-  put("kept_random_samples_per_feature", std::to_string(in_force.random_samples_per_feature));
-  put("lost_before", std::to_string(lost_before_));
-  put("max_memory_mb", std::to_string(options.most_bytes >> 20));
-  const bool by_sequence = options.limit.alike == SampleLimit::Alike::same_sequence;
-  put("max_samples_per_sequence", std::to_string(by_sequence ? options.limit.most : 0));
-  put("collapse_near_duplicates", options.limit.alike == SampleLimit::Alike::same_text ? "1" : "0");
-  put("sample_context_size", std::to_string(options.sample_context_size));
-  put("sample_activation_threshold", format_float(options.sample_activation_threshold));
-  put("sample_window_steps", window_rule_text(options.window_rule));
-  put("sample_collection_freq", std::to_string(header_.sample_collection_freq));
+  RunFacts run;
+  run.run_id = header_.run_id;
+  run.checkpoint = checkpoints_ + 1;
+  run.saetap_version = SAETAP_VERSION;
+  run.libtorch_version = header_.libtorch_version;
+  run.program = header_.program;
+  run.started = header_.started;
+  run.saved = utc_now();
+  run.finished = event.last;
+  run.tokenizer = header_.tokenizer;
+  run.max_samples_per_feature = asked.max_samples_per_feature;
+  run.random_samples_per_feature = asked.random_samples_per_feature;
+  run.kept_samples_per_feature = in_force.max_samples_per_feature;
+  run.kept_random_samples_per_feature = in_force.random_samples_per_feature;
+  run.max_samples_per_sequence = asked.limit.alike == SampleLimit::Alike::same_sequence ? asked.limit.most : 0;
+  run.collapse_near_duplicates = asked.limit.alike == SampleLimit::Alike::same_text;
+  run.sample_context_size = asked.sample_context_size;
+  run.sample_activation_threshold = asked.sample_activation_threshold;
+  run.sample_collection_freq = header_.sample_collection_freq;
+  run.sample_window_steps = window_rule_text(asked.window_rule);
+  run.max_memory_mb = asked.most_bytes >> 20;
+  run.lost_before = lost_before_;
+  write_run_facts(database, run);
+
+  const auto& [rank, ranks, launch] = header_.rank;
+  std::uint64_t steps = 0;
+  for (const auto& [id, collection] : collector.sites()) {
+    if (event.counts) steps = std::max(steps, event.counts(*collection.site).steps);
+  }
+  write_run(database, {run.run_id, rank, ranks, launch, run.program, run.started, run.saved, run.finished, steps});
 }
 
 }  // namespace saetap

@@ -9,6 +9,13 @@
 
 namespace saetap {
 
+// Which of the processes that were started together this is.
+struct RankOfRun {
+  std::uint64_t rank = 0;
+  std::uint64_t ranks = 1;
+  std::string launch;  // the same for all of them; empty: there is one
+};
+
 // Facts of the run that the collector does not know.
 struct RunHeader {
   std::string run_id;  // random, names the run
@@ -17,6 +24,7 @@ struct RunHeader {
   std::string started;    // UTC, ISO 8601
   std::string tokenizer;  // absolute path, may be empty
   std::uint64_t sample_collection_freq = 1;
+  RankOfRun rank;
 };
 
 // Writes checkpoints of one run into one file. If the file already holds another run, that file is moved aside first
@@ -42,7 +50,7 @@ class StoreWriter {
  private:
   // `whole`: into an empty file.
   void write(const SampleCollector& collector, const CheckpointEvent& event, bool whole) const;
-  void write_meta(Database& database, const SampleCollector& collector, bool finished) const;
+  void write_facts(Database& database, const SampleCollector& collector, const CheckpointEvent& event) const;
 
   std::string path_;
   std::string moved_aside_;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "plugin/collect/random_table.h"
+#include "plugin/store/merged_rows.h"
 #include "plugin/store/part_rows.h"
 
 namespace saetap {
@@ -36,62 +36,21 @@ class Source {
   const ContextPool* contexts_ = nullptr;
 };
 
-void release(const FeatureRows& rows, ContextPool& pool) {
-  for (const auto* samples : {&rows.samples, &rows.random_samples}) {
-    for (const Sample& sample : *samples) pool.release(sample.context);
-  }
-}
-
-FeatureRows merged(const std::vector<FeatureRows>& parts, const CollectorOptions& options) {
-  FeatureRows all;
-  std::vector<std::vector<Sample>> samples, random_samples;
-  std::vector<std::vector<std::uint64_t>> groups;
-  for (const FeatureRows& rows : parts) {
-    all.statistics.add(rows.statistics);
-    all.histogram.add(rows.histogram);
-    samples.push_back(rows.samples);
-    groups.push_back(rows.groups);
-    random_samples.push_back(rows.random_samples);
-  }
-  const bool limited = options.limit.alike != SampleLimit::Alike::no;
-  all.samples = merge_strongest(samples, options.max_samples_per_feature, limited ? options.limit.most : 0, groups);
-  all.random_samples = merge_random(random_samples, options.random_samples_per_feature);
-  if (!limited) return all;
-  for (const Sample& sample : all.samples) {
-    for (std::size_t part = 0; part < samples.size(); ++part) {
-      const auto found = std::find(samples[part].begin(), samples[part].end(), sample);
-      if (found == samples[part].end()) continue;
-      all.groups.push_back(groups[part][static_cast<std::size_t>(found - samples[part].begin())]);
-      break;
-    }
-  }
-  return all;
-}
-
-PartRow joined(const std::vector<PartRow>& rows) {
-  PartRow all = rows.front();
-  for (const PartRow& row : rows) {
-    all.window = std::max(all.window, row.window, [](const Window& a, const Window& b) { return a.number < b.number; });
-    all.first_step = std::min(all.first_step, row.first_step);
-    all.last_step = std::max(all.last_step, row.last_step);
-  }
-  all.eligible = 0;
-  for (const PartRow& row : rows) all.eligible += row.eligible;
-  return all;
-}
-
-void closed_to_history(Database& database, StoredSequences& sequences, const Site& site, const PartRow& closed) {
+void closed_to_history(Database& database, StoredSequences& sequences, const Site& site, const PartRow& closed,
+                       bool with_groups) {
   ContextPool contexts;
   FeatureReader reader(database, site.id, PartKind::closed);
   HistoryWriter writer(database, site.id, contexts);
   std::vector<Sample> kept;
   for (std::uint32_t feature = 0; feature < site.features; ++feature) {
-    const FeatureRows rows = reader.read(feature, false, contexts);
+    const FeatureRows rows = reader.read(feature, with_groups, contexts);
     if (rows.statistics == FeatureStatistics{}) continue;
-    const auto top = std::span(rows.samples).first(std::min(rows.samples.size(), kHistorySamples));
-    writer.write(closed.window, closed.eligible, feature, rows.statistics, top);
+    const auto count = std::min(rows.samples.size(), kHistorySamples);
+    const auto top = std::span(rows.samples).first(count);
+    writer.write(closed.window, closed.eligible, feature, rows.statistics, top,
+                 std::span(rows.groups).first(std::min(rows.groups.size(), count)));
     kept.insert(kept.end(), top.begin(), top.end());
-    release(rows, contexts);
+    release_contexts(rows, contexts);
   }
   sequences.keep_for_history(kept);
 }
@@ -104,7 +63,9 @@ void shift_windows(Database& database, StoredSequences& sequences, const SampleC
   const std::optional<PartRow> closed = read_part_row(database, site, PartKind::closed);
   const std::optional<PartRow> past = read_part_row(database, site, PartKind::past);
   const Part* unsaved = collection.part(PartKind::past);
-  if (closed) closed_to_history(database, sequences, *collection.site, *closed);
+  const CollectorOptions& options = collector.options();
+  const bool limited = options.limit.alike != SampleLimit::Alike::no;
+  if (closed) closed_to_history(database, sequences, *collection.site, *closed, limited);
 
   std::vector<PartRow> rows;
   std::vector<Source> sources;
@@ -121,8 +82,8 @@ void shift_windows(Database& database, StoredSequences& sequences, const SampleC
     sources.emplace_back(*unsaved, collector.contexts());
   }
   if (rows.empty()) return;
-  const CollectorOptions& options = collector.options();
-  const bool limited = options.limit.alike != SampleLimit::Alike::no;
+  const KeptLimits limits{options.max_samples_per_feature, options.random_samples_per_feature,
+                          limited ? options.limit.most : 0};
   ContextPool contexts;
   {
     FeatureWriter writer(database, site, PartKind::past, contexts);
@@ -130,14 +91,14 @@ void shift_windows(Database& database, StoredSequences& sequences, const SampleC
     for (std::uint32_t feature = 0; feature < collection.site->features; ++feature) {
       parts.clear();
       for (Source& source : sources) parts.push_back(source.read(feature, limited, contexts));
-      const FeatureRows all = merged(parts, options);
+      const FeatureRows all = merge_rows(parts, limits, contexts);
       if (all.statistics != FeatureStatistics{}) writer.write_statistics(feature, all.statistics, all.histogram);
       if (!all.samples.empty()) writer.write_samples(feature, all.samples, all.groups);
       if (!all.random_samples.empty()) writer.write_random_samples(feature, all.random_samples);
-      for (const FeatureRows& rows_of_part : parts) release(rows_of_part, contexts);
+      for (const FeatureRows& rows_of_part : parts) release_contexts(rows_of_part, contexts);
     }
   }
-  write_part_row(database, site, PartKind::past, joined(rows));
+  write_part_row(database, site, PartKind::past, join_parts(rows));
   remove_part(database, site, PartKind::closed);
 }
 
