@@ -59,7 +59,7 @@ struct HistoryEntry {
   struct Feature {
     std::uint32_t feature = 0;
     FeatureStatistics statistics;
-    std::vector<Sample> top;  // at most kHistorySamples, strongest first
+    std::vector<Sample> top;            // at most kHistorySamples, strongest first
     std::vector<std::uint64_t> groups;  // of each; empty without a limit for those that are alike
   };
   std::vector<Feature> features;  // those that were active

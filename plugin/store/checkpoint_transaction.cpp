@@ -42,7 +42,7 @@ void CheckpointTransaction::write(const CheckpointEvent& event) {
     const Site& site = *collection.site;
     const SiteCounts counts = event.counts ? event.counts(site) : SiteCounts{};
     const TraceReport traced = event.tracing ? event.tracing(site) : TraceReport{};
-    write_site(database_, site, counts, {name_of(traced.source), traced.stream});
+    write_site(database_, site, counts, {std::string(name_of(traced.source)), traced.stream});
     if (event.decoder_directions) write_decoder(site, event.decoder_directions(site));
     write_history(collection);
     const Part* closed = collection.part(PartKind::closed);
@@ -98,8 +98,7 @@ void CheckpointTransaction::write_history(const SiteCollection& collection) {
   std::vector<Sample> kept;
   for (const HistoryEntry& entry : collection.unsaved_history) {
     for (const HistoryEntry::Feature& feature : entry.features) {
-      writer.write(entry.window, entry.eligible, feature.feature, feature.statistics, feature.top,
-                   feature.groups);
+      writer.write(entry.window, entry.eligible, feature.feature, feature.statistics, feature.top, feature.groups);
       kept.insert(kept.end(), feature.top.begin(), feature.top.end());
     }
   }

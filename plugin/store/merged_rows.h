@@ -15,8 +15,8 @@ struct KeptLimits {
   std::uint32_t most_alike = 0;      // 0: no limit
 };
 
-// Keeping the k strongest of each and then of their union is keeping the k strongest of all, so this is exact. `contexts`:
-// of all samples; those of what is left are shared with `all`.
+// Keeping the k strongest of each and then of their union is keeping the k strongest of all, so this is exact.
+// `contexts`: of all samples; those of what is left are shared with `all`.
 [[nodiscard]] FeatureRows merge_rows(std::span<const FeatureRows> all, const KeptLimits& limits,
                                      const ContextPool& contexts);
 // `rows` is not empty.

@@ -24,7 +24,7 @@ struct RunHeader {
   std::string started;    // UTC, ISO 8601
   std::string tokenizer;  // absolute path, may be empty
   std::uint64_t sample_collection_freq = 1;
-  RankOfRun rank;
+  RankOfRun rank{};
 };
 
 // Writes checkpoints of one run into one file. If the file already holds another run, that file is moved aside first

@@ -1,0 +1,133 @@
+#include "plugin/store/store_merge.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "plugin/store/merge_input.h"
+#include "plugin/store/merged_parts.h"
+#include "plugin/store/merged_text.h"
+#include "plugin/store/store_files.h"
+#include "plugin/store/store_format.h"
+#include "plugin/store/store_tables.h"
+
+namespace saetap {
+namespace {
+
+// Counts features of tables, of which there are about as many as in the inputs.
+class Work {
+ public:
+  Work(const std::vector<MergedSite>& sites, const MergeGoesOn& goes_on) : goes_on_(goes_on) {
+    for (const MergedSite& site : sites) total_ += kTables * static_cast<double>(site.site.features);
+  }
+  void tick() {
+    constexpr std::uint64_t kBetween = 64;
+    if (++done_ % kBetween != 0 || !goes_on_) return;
+    if (!goes_on_(std::min(0.99, static_cast<double>(done_) / total_))) throw MergeStopped("merging was stopped");
+  }
+
+ private:
+  static constexpr double kTables = kPartKinds + 8;  // the parts, and some windows of history
+
+  const MergeGoesOn& goes_on_;
+  double total_ = 1;
+  std::uint64_t done_ = 0;
+};
+
+// The file that is being written: renamed when it is whole, else gone.
+class Unfinished {
+ public:
+  explicit Unfinished(std::string path) : path_(std::move(path)), temporary_(path_ + "-merging") {
+    std::filesystem::remove(temporary_);
+    create_empty(temporary_);
+  }
+  Unfinished(const Unfinished&) = delete;
+  Unfinished& operator=(const Unfinished&) = delete;
+  ~Unfinished() {
+    std::error_code ignored;
+    std::filesystem::remove(temporary_, ignored);
+  }
+  [[nodiscard]] const std::string& temporary() const { return temporary_; }
+  void finish() {
+    const int file = ::open(temporary_.c_str(), O_RDONLY | O_CLOEXEC);
+    const bool synced = file >= 0 && ::fsync(file) == 0;
+    if (file >= 0) ::close(file);
+    if (!synced || std::rename(temporary_.c_str(), path_.c_str()) != 0) {
+      throw StoreError(path_ + ": cannot be written (" + std::strerror(errno) + ")");
+    }
+  }
+
+ private:
+  std::string path_;
+  std::string temporary_;
+};
+
+// Of the input that trained longest.
+void write_decoder(Database& merged, const MergedSite& site) {
+  const MergedSite::Source* longest = nullptr;
+  for (const MergedSite::Source& source : site.sources) {
+    if (!source.stored->has_decoder) continue;
+    if (longest == nullptr || source.stored->counts.steps > longest->stored->counts.steps) longest = &source;
+  }
+  if (longest == nullptr) return;
+  Statement select =
+      longest->input->database.prepare("SELECT block, directions FROM decoder WHERE site = ? ORDER BY block");
+  Statement insert = merged.prepare("INSERT INTO decoder VALUES(?, ?, ?)");
+  select.bind(0, std::int64_t{longest->stored->site.id});
+  while (select.step()) {
+    insert.bind(0, std::int64_t{site.site.id}).bind(1, select.integer(0)).bind_blob(2, select.blob(1)).run();
+  }
+}
+
+void write_token_texts(Database& merged, const MergeInputs& inputs) {
+  Statement insert = merged.prepare("INSERT OR IGNORE INTO token VALUES(?, ?)");
+  for (const auto& input : inputs) {
+    Statement select = input->database.prepare("SELECT id, text FROM token ORDER BY id");
+    while (select.step()) insert.bind(0, select.integer(0)).bind_blob(1, select.blob(1)).run();
+  }
+}
+
+void write_all(Database& merged, const MergeInputs& inputs, const MergeGoesOn& goes_on) {
+  const RunFacts facts = merged_facts(inputs);
+  const std::vector<MergedSite> sites = merge_sites(inputs);
+  write_run_facts(merged, facts);
+  for (const auto& input : inputs) {
+    for (const StoredRun& run : input->runs) write_run(merged, run);
+  }
+  const std::uint32_t most_alike = facts.collapse_near_duplicates ? 1 : facts.max_samples_per_sequence;
+  const KeptLimits limits{facts.kept_samples_per_feature, facts.kept_random_samples_per_feature, most_alike};
+  MergedText text(merged, facts.sample_context_size);
+  Work work(sites, goes_on);
+  for (const MergedSite& site : sites) {
+    write_site(merged, site.site, site.counts, site.tracing);
+    write_decoder(merged, site);
+    MergedParts(merged, site, limits, text, [&] { work.tick(); }).write();
+  }
+  text.write(inputs);
+  write_token_texts(merged, inputs);
+}
+
+}  // namespace
+
+void merge_stores(const std::vector<std::string>& inputs, const std::string& output, const MergeGoesOn& goes_on) {
+  const MergeInputs opened = open_inputs(inputs);
+  Unfinished unfinished(output);
+  {
+    Database merged(unfinished.temporary(), Database::Mode::read_write);
+    prepare_for_writing(merged, true);
+    // The file has its name only when it is whole: it needs no journal, and is synced once.
+    merged.execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
+    Transaction transaction(merged);
+    create_tables(merged);
+    write_all(merged, opened, goes_on);
+    transaction.commit();
+  }
+  unfinished.finish();
+}
+
+}  // namespace saetap
