@@ -158,7 +158,8 @@ void MergedParts::write_history(const PastWindow& past) {
     parts.emplace_back(part.source->input->database, part.source->stored->site.id, part.kind);
   }
   HistoryWriter writer(merged_, site_.site.id, contexts);
-  const KeptLimits limits{kHistorySamples, 0, limits_.most_alike};
+  const auto most = std::min(limits_.samples, static_cast<std::uint32_t>(kHistorySamples));
+  const KeptLimits limits{most, 0, limits_.most_alike};
   std::vector<FeatureRows> of_feature;
   for (std::uint32_t feature = 0; feature < site_.site.features; ++feature) {
     tick_();

@@ -73,6 +73,7 @@ TEST_CASE("a merged store counts what all ranks saw, and the steps that they mad
   Pipeline one(1), two(1);
   two.header.run_id = "run-2";
   two.header.rank = {1, 2, "job"};
+  one.token_text = two.token_text = [](std::int32_t id) { return std::to_string(id); };
   train(one, 5);
   train(two, 6);
   one.checkpoint(true);
@@ -90,6 +91,7 @@ TEST_CASE("a merged store counts what all ranks saw, and the steps that they mad
   CHECK(counts.rows_ambiguous == 2);
   CHECK(counts.calls == 8);
   CHECK(store.statistics(0, Scope::recent)[0].active == 2);
+  CHECK(store.token_texts() == std::vector<std::pair<std::int32_t, std::string>>{{5, "5"}, {6, "6"}});
   CHECK_FALSE(store.run().finished);  // one of them did not
   REQUIRE(store.runs().size() == 2);
   CHECK(store.runs()[0].run_id == "run-1");
