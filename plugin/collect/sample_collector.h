@@ -9,6 +9,7 @@
 
 #include "plugin/collect/callback.h"
 #include "plugin/collect/context_pool.h"
+#include "plugin/collect/feature_rows.h"
 #include "plugin/collect/sequence_pool.h"
 #include "plugin/collect/site_collection.h"
 
@@ -30,6 +31,9 @@ class SampleCollector : public Callback {
   void on_batch(const Batch& batch) override;
   void on_checkpoint(const CheckpointEvent& event) override;
 
+  // Goes on with a window of an attached site that has collected nothing yet. What is kept is in the store.
+  void go_on(const Site& site, const KeptWindow& kept);
+
   // Whether a closed window waits for a save, to leave memory.
   [[nodiscard]] bool wants_save() const;
 
@@ -48,6 +52,7 @@ class SampleCollector : public Callback {
  private:
   // Closes the open window if `step` lies in a later one.
   void advance(SiteCollection& collection, std::uint64_t step);
+  void take_back(SiteCollection& collection, const Sample& sample, const KeptWindow& kept);
   void push_history(SiteCollection& collection);
   void fold_closed(SiteCollection& collection);
   // What the store has now leaves memory.

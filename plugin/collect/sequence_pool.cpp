@@ -24,6 +24,14 @@ void SequencePool::pin(const TokenPosition& at, std::span<const std::int32_t> to
   }
 }
 
+void SequencePool::add_stored(const SegmentKey& key, std::uint32_t length, std::span<const std::int32_t> tokens) {
+  Segment& segment = segments_.at(key);
+  segment.saved = true;
+  if (segment.count != 0 || tokens.empty()) return;
+  keep_tokens(segment, tokens.first(std::min<std::size_t>(kSegmentTokens, tokens.size())));
+  segment.length = length;
+}
+
 void SequencePool::unpin(const TokenPosition& at) {
   const auto [first, last] = context_segments(at.position, context_, context_);
   for (std::uint32_t number = first; number <= last; ++number) {

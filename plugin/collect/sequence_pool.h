@@ -45,6 +45,8 @@ class SequencePool {
   // Pins the context of a place for `samples` samples. `tokens`: the whole stripped sequence; empty if not known (any
   // more).
   void pin(const TokenPosition& at, std::span<const std::int32_t> tokens, std::uint32_t samples = 1);
+  // What the store has of a pinned segment.
+  void add_stored(const SegmentKey& key, std::uint32_t length, std::span<const std::int32_t> tokens);
   // Takes one pin of the same place back.
   void unpin(const TokenPosition& at);
 

@@ -38,7 +38,9 @@ class MetTokens {
 void CheckpointTransaction::write(const CheckpointEvent& event) {
   sequences_.add_new(collector_.sequences(), all_);
   bool shifted = false;
+  std::vector<int> sites;
   for (const auto& [id, collection] : collector_.sites()) {
+    sites.push_back(id);
     const Site& site = *collection.site;
     const SiteCounts counts = event.counts ? event.counts(site) : SiteCounts{};
     const TraceReport traced = event.tracing ? event.tracing(site) : TraceReport{};
@@ -53,7 +55,7 @@ void CheckpointTransaction::write(const CheckpointEvent& event) {
     }
     write_part(site, PartKind::open, *collection.part(PartKind::open));
   }
-  if (shifted) sequences_.count_parts(collector_.sequences());
+  if (shifted || recount_) sequences_.count_parts(collector_.sequences(), sites);
   sequences_.remove_dropped(collector_.sequences());
   if (event.token_text) write_token_texts(event.token_text);
 }
@@ -94,11 +96,11 @@ void CheckpointTransaction::write_part(const Site& site, PartKind kind, const Pa
 }
 
 void CheckpointTransaction::write_history(const SiteCollection& collection) {
-  HistoryWriter writer(database_, collection.site->id, collector_.contexts());
   std::vector<Sample> kept;
   for (const HistoryEntry& entry : collection.unsaved_history) {
+    HistoryWriter writer(database_, collection.site->id, entry.window, entry.eligible, collector_.contexts());
     for (const HistoryEntry::Feature& feature : entry.features) {
-      writer.write(entry.window, entry.eligible, feature.feature, feature.statistics, feature.top, feature.groups);
+      writer.write(feature.feature, feature.statistics, feature.top, feature.groups);
       kept.insert(kept.end(), feature.top.begin(), feature.top.end());
     }
   }

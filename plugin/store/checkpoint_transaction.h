@@ -1,6 +1,8 @@
 // What one checkpoint changes in the tables. Runs inside the writer's transaction.
 #pragma once
 
+#include <cstdint>
+
 #include "plugin/collect/sample_collector.h"
 #include "plugin/store/sqlite.h"
 #include "plugin/store/stored_sequences.h"
@@ -9,12 +11,14 @@ namespace saetap {
 
 class CheckpointTransaction {
  public:
-  // `all`: the tables are empty. Otherwise they are as the collector's latest save left them, and only what changed
-  // since is written.
-  CheckpointTransaction(Database& database, const SampleCollector& collector, bool all)
+  // What the tables hold: nothing; or all as the collector's latest save left it, so that only what changed since is
+  // written; or besides, that a site of an earlier run which is in them has been taken up since.
+  enum class Tables : std::uint8_t { empty, as_saved, site_taken_up };
+  CheckpointTransaction(Database& database, const SampleCollector& collector, Tables tables)
       : database_(database),
         collector_(collector),
-        all_(all),
+        all_(tables == Tables::empty),
+        recount_(tables == Tables::site_taken_up),
         sequences_(database, collector.options().sample_context_size) {}
 
   // Throws StoreError.
@@ -29,6 +33,7 @@ class CheckpointTransaction {
   Database& database_;
   const SampleCollector& collector_;
   bool all_;
+  bool recount_;  // which text the parts need
   StoredSequences sequences_;
 };
 

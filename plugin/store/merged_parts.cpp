@@ -63,21 +63,15 @@ MergedParts::MergedParts(Database& merged, const MergedSite& site, const KeptLim
   sort_parts(std::move(all));
 }
 
-// The table's own order finds the next window without reading the rows of this one.
 void MergedParts::add_history(const MergedSite::Source& source) {
-  Statement next = source.input->database.prepare(
-      "SELECT window, first_step, end_step, eligible FROM history WHERE site = ? AND window > ? ORDER BY window LIMIT "
-      "1");
-  std::int64_t after = -1;
-  while (true) {
-    next.bind(0, std::int64_t{source.stored->site.id}).bind(1, after);
-    if (!next.step()) return;
-    after = next.integer(0);
-    PastWindow& past = history_[unstored(after)];
-    past.window = {unstored(after), unstored(next.integer(1)), unstored(next.integer(2))};
-    past.eligible += unstored(next.integer(3));
+  Statement select =
+      source.input->database.prepare("SELECT window, first_step, end_step, eligible FROM past_window WHERE site = ?");
+  select.bind(0, std::int64_t{source.stored->site.id});
+  while (select.step()) {
+    PastWindow& past = history_[unstored(select.integer(0))];
+    past.window = {unstored(select.integer(0)), unstored(select.integer(1)), unstored(select.integer(2))};
+    past.eligible += unstored(select.integer(3));
     past.history.push_back(&source);
-    next.reset();
   }
 }
 
@@ -157,7 +151,7 @@ void MergedParts::write_history(const PastWindow& past) {
   for (const Contribution& part : past.parts) {
     parts.emplace_back(part.source->input->database, part.source->stored->site.id, part.kind);
   }
-  HistoryWriter writer(merged_, site_.site.id, contexts);
+  HistoryWriter writer(merged_, site_.site.id, past.window, past.eligible, contexts);
   const auto most = std::min(limits_.samples, static_cast<std::uint32_t>(kHistorySamples));
   const KeptLimits limits{most, 0, limits_.most_alike};
   std::vector<FeatureRows> of_feature;
@@ -171,7 +165,7 @@ void MergedParts::write_history(const PastWindow& past) {
     for (FeatureReader& part : parts) of_feature.push_back(part.read(feature, with_groups, contexts));
     const FeatureRows all = merge_rows(of_feature, limits, contexts);
     if (all.statistics != FeatureStatistics{}) {
-      writer.write(past.window, past.eligible, feature, all.statistics, all.samples, all.groups);
+      writer.write(feature, all.statistics, all.samples, all.groups);
       text_.need(all.samples, kKeptForHistory);
     }
     release_all(of_feature, contexts);

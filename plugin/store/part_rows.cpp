@@ -101,21 +101,23 @@ void FeatureWriter::write_random_samples(std::uint32_t feature, std::span<const 
   random_samples_.run();
 }
 
-HistoryWriter::HistoryWriter(const Database& database, int site, const ContextPool& contexts)
-    : insert_(database.prepare(
-          "INSERT OR REPLACE INTO history VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")),
+HistoryWriter::HistoryWriter(Database& database, int site, const Window& window, std::uint64_t eligible,
+                             const ContextPool& contexts)
+    : insert_(
+          database.prepare("INSERT OR REPLACE INTO history VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")),
       columns_(contexts) {
-  insert_.bind(0, std::int64_t{site});
+  Statement insert = database.prepare("INSERT OR REPLACE INTO past_window VALUES(?, ?, ?, ?, ?)");
+  insert.bind(0, std::int64_t{site}).bind(1, stored(window.number)).bind(2, stored(window.first_step));
+  insert.bind(3, stored(window.end_step)).bind(4, stored(eligible)).run();
+  insert_.bind(0, std::int64_t{site}).bind(1, stored(window.number));
 }
 
-void HistoryWriter::write(const Window& window, std::uint64_t eligible, std::uint32_t feature,
-                          const FeatureStatistics& statistics, std::span<const Sample> top,
+void HistoryWriter::write(std::uint32_t feature, const FeatureStatistics& statistics, std::span<const Sample> top,
                           std::span<const std::uint64_t> groups) {
-  insert_.bind(1, stored(window.number)).bind(2, stored(window.first_step)).bind(3, stored(window.end_step));
-  insert_.bind(4, stored(eligible)).bind(5, std::int64_t{feature});
-  bind_statistics(insert_, 6, statistics);
-  columns_.bind(insert_, 6 + kStatisticsColumns, top);
-  insert_.bind_blob(6 + kStatisticsColumns + kAlikeColumn, std::as_bytes(groups)).run();
+  insert_.bind(2, std::int64_t{feature});
+  bind_statistics(insert_, 3, statistics);
+  columns_.bind(insert_, 3 + kStatisticsColumns, top);
+  insert_.bind_blob(3 + kStatisticsColumns + kAlikeColumn, std::as_bytes(groups)).run();
 }
 
 void remove_part(Database& database, int site, PartKind kind) {

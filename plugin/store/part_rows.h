@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "plugin/collect/feature_rows.h"
 #include "plugin/collect/sample_collector.h"
 #include "plugin/store/sqlite.h"
 #include "plugin/store/store_format.h"
@@ -21,15 +22,6 @@ struct PartRow {
 [[nodiscard]] PartRow row_of(const Part& part);
 [[nodiscard]] std::optional<PartRow> read_part_row(const Database& database, int site, PartKind kind);
 void write_part_row(Database& database, int site, PartKind kind, const PartRow& row);
-
-// What a part has of one feature. The contexts of its samples are in a pool beside it.
-struct FeatureRows {
-  FeatureStatistics statistics;
-  ActivationHistogram histogram;
-  std::vector<Sample> samples;         // strongest first
-  std::vector<std::uint64_t> groups;   // of each; empty without a limit for those that are alike
-  std::vector<Sample> random_samples;  // in the order of their hashes
-};
 
 // Statements are prepared once and used for every feature. Must not outlive the database.
 class FeatureReader {
@@ -61,13 +53,15 @@ class FeatureWriter {
   SampleColumns columns_;
 };
 
+// What a window did that is neither open nor closed any more.
 class HistoryWriter {
  public:
-  // `contexts`: of all samples that are written.
-  HistoryWriter(const Database& database, int site, const ContextPool& contexts);
+  // `eligible`: rows that counted in the window. `contexts`: of all samples that are written.
+  HistoryWriter(Database& database, int site, const Window& window, std::uint64_t eligible,
+                const ContextPool& contexts);
   // `top`: strongest first; `groups`: of each, empty without a limit for those that are alike.
-  void write(const Window& window, std::uint64_t eligible, std::uint32_t feature, const FeatureStatistics& statistics,
-             std::span<const Sample> top, std::span<const std::uint64_t> groups);
+  void write(std::uint32_t feature, const FeatureStatistics& statistics, std::span<const Sample> top,
+             std::span<const std::uint64_t> groups);
 
  private:
   Statement insert_;

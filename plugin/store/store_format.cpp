@@ -52,9 +52,11 @@ CREATE TABLE random_sample(
   activation BLOB NOT NULL, sequence BLOB NOT NULL, position BLOB NOT NULL, step BLOB NOT NULL,
   context_count BLOB NOT NULL, context_offset BLOB NOT NULL, context_activation BLOB NOT NULL,
   PRIMARY KEY(site, part, feature)) STRICT;
-CREATE TABLE history(
+CREATE TABLE past_window(
   site INTEGER NOT NULL, window INTEGER NOT NULL, first_step INTEGER NOT NULL, end_step INTEGER NOT NULL,
-  eligible INTEGER NOT NULL, feature INTEGER NOT NULL, active INTEGER NOT NULL, sum REAL NOT NULL,
+  eligible INTEGER NOT NULL, PRIMARY KEY(site, window)) STRICT, WITHOUT ROWID;
+CREATE TABLE history(
+  site INTEGER NOT NULL, window INTEGER NOT NULL, feature INTEGER NOT NULL, active INTEGER NOT NULL, sum REAL NOT NULL,
   sum_of_squares REAL NOT NULL, max REAL NOT NULL, nonfinite INTEGER NOT NULL, negative INTEGER NOT NULL,
   activation BLOB NOT NULL, sequence BLOB NOT NULL, position BLOB NOT NULL, step BLOB NOT NULL,
   context_count BLOB NOT NULL, context_offset BLOB NOT NULL, context_activation BLOB NOT NULL,

@@ -7,12 +7,46 @@
 #include <sqlite3.h>
 
 #include "plugin/store/checkpoint_transaction.h"
+#include "plugin/store/part_rows.h"
 #include "plugin/store/store_files.h"
 #include "plugin/store/store_format.h"
 #include "plugin/store/store_tables.h"
+#include "plugin/store/stored_sequences.h"
 
 namespace saetap {
 StoreWriter::StoreWriter(std::string path, RunHeader header) : path_(std::move(path)), header_(std::move(header)) {}
+
+void StoreWriter::go_on(const StoreStamp& found) {
+  Database database(path_, Database::Mode::read_write);
+  prepare_for_writing(database, false);
+  Transaction transaction(database);
+  RunFacts facts = read_run_facts(database);
+  if (facts.run_id != found.run_id || facts.checkpoint != found.checkpoint) {
+    throw StoreError(path_ + ": another run has taken it meanwhile");
+  }
+  facts.run_id = header_.run_id;
+  facts.finished = false;
+  write_run_facts(database, facts);
+  const auto& [rank, ranks, launch] = header_.rank;
+  write_run(database,
+            {header_.run_id, rank, ranks, launch, header_.program, header_.started, header_.started, false, 0});
+  // No site is in memory yet: text that only their open windows need must not go with another site's.
+  StoredSequences(database, facts.sample_context_size).count_parts(SequencePool(facts.sample_context_size), {});
+  transaction.commit();
+  checkpoints_ = found.checkpoint;
+  lost_before_ = facts.lost_before;
+  for (const StoredSite& site : read_sites(database)) {
+    const auto open = read_part_row(database, site.site.id, PartKind::open);
+    if (open && site.recent.first_step < open->first_step) {
+      only_stored_before_ = std::max(only_stored_before_, open->window.first_step);
+    }
+  }
+}
+
+void StoreWriter::begin_anew(std::uint64_t step) {
+  checkpoints_ = 0;
+  only_stored_before_ = std::max(only_stored_before_, step);
+}
 
 void StoreWriter::save(const SampleCollector& collector, const CheckpointEvent& event) {
   std::optional<StoreStamp> found = read_stamp(path_);
@@ -40,7 +74,7 @@ void StoreWriter::save(const SampleCollector& collector, const CheckpointEvent& 
     if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) unsound_ = true;
     throw;
   }
-  unsound_ = false;
+  unsound_ = site_taken_up_ = false;
   ++checkpoints_;
   missing_before_ = ours ? 0 : only_stored_before_;
   for (const auto& [id, collection] : collector.sites()) {
@@ -55,7 +89,9 @@ void StoreWriter::write(const SampleCollector& collector, const CheckpointEvent&
   Transaction transaction(database);
   if (whole) create_tables(database);
   write_facts(database, collector, event);
-  CheckpointTransaction(database, collector, whole).write(event);
+  using Tables = CheckpointTransaction::Tables;
+  const Tables tables = whole ? Tables::empty : site_taken_up_ ? Tables::site_taken_up : Tables::as_saved;
+  CheckpointTransaction(database, collector, tables).write(event);
   transaction.commit();
 }
 

@@ -6,6 +6,7 @@
 
 #include "plugin/collect/sample_collector.h"
 #include "plugin/store/sqlite.h"
+#include "plugin/store/store_files.h"
 
 namespace saetap {
 
@@ -36,6 +37,16 @@ class StoreWriter {
  public:
   StoreWriter(std::string path, RunHeader header);
 
+  // Takes over what is there, the store of an earlier run (or an earlier process of this one), to go on with it: it is
+  // this run's from now on, and whoever still writes it finds that out. Before the first save. Throws StoreError: it is
+  // not there as `found` says it is, or cannot be written.
+  void go_on(const StoreStamp& found);
+  // A site of the earlier run is in memory now, and written as the others are.
+  void took_up_site() { site_taken_up_ = true; }
+  // It cannot be gone on with after all: the next save moves it aside, and writes all that is in memory. What steps
+  // before this one kept is only there.
+  void begin_anew(std::uint64_t step);
+
   // Throws StoreError. The file then still holds the previous checkpoint.
   void save(const SampleCollector& collector, const CheckpointEvent& event);
 
@@ -55,6 +66,7 @@ class StoreWriter {
   std::string path_;
   std::string moved_aside_;
   RunHeader header_;
+  bool site_taken_up_ = false;            // since the latest save
   bool unsound_ = false;                  // a save found that the file cannot be read any more
   std::uint64_t checkpoints_ = 0;         // written so far by this writer
   std::uint64_t only_stored_before_ = 0;  // steps before this one are in no memory any more

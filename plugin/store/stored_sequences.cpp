@@ -87,11 +87,13 @@ void StoredSequences::keep_for_history(std::span<const Sample> samples) {
 }
 
 // The keys and the table are walked side by side in the same order.
-void StoredSequences::count_parts(const SequencePool& pool) {
+void StoredSequences::count_parts(const SequencePool& pool, std::span<const int> in_memory) {
+  std::string sites;
+  for (const int site : in_memory) sites += (sites.empty() ? "" : ", ") + std::to_string(site);
   KeySet keys(context_);
   for (const char* table : {"sample", "random_sample"}) {
-    const std::string sql =
-        std::string("SELECT sequence, position FROM ") + table + " WHERE part IN ('past', 'closed')";
+    const std::string sql = std::string("SELECT sequence, position FROM ") + table +
+                            " WHERE part IN ('past', 'closed') OR site NOT IN (" + sites + ")";
     Statement select = database_.prepare(sql.c_str());
     add_stored(keys, select);
   }

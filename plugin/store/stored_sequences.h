@@ -20,8 +20,9 @@ class StoredSequences {
   void add_new(const SequencePool& pool, bool all);
   // The segments around these samples stay for the table of history.
   void keep_for_history(std::span<const Sample> samples);
-  // Which segments past and closed parts need, read from them; needed where a window closed.
-  void count_parts(const SequencePool& pool);
+  // Which segments past and closed parts need, read from them, and the open ones of sites that are not in memory (any
+  // that is not in `in_memory`): needed where a window closed, or a run goes on.
+  void count_parts(const SequencePool& pool, std::span<const int> in_memory);
   // What the pool dropped since the last checkpoint, unless others need it.
   void remove_dropped(const SequencePool& pool);
 

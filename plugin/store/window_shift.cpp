@@ -40,15 +40,14 @@ void closed_to_history(Database& database, StoredSequences& sequences, const Sit
                        bool with_groups) {
   ContextPool contexts;
   FeatureReader reader(database, site.id, PartKind::closed);
-  HistoryWriter writer(database, site.id, contexts);
+  HistoryWriter writer(database, site.id, closed.window, closed.eligible, contexts);
   std::vector<Sample> kept;
   for (std::uint32_t feature = 0; feature < site.features; ++feature) {
     const FeatureRows rows = reader.read(feature, with_groups, contexts);
     if (rows.statistics == FeatureStatistics{}) continue;
     const auto count = std::min(rows.samples.size(), kHistorySamples);
     const auto top = std::span(rows.samples).first(count);
-    writer.write(closed.window, closed.eligible, feature, rows.statistics, top,
-                 std::span(rows.groups).first(std::min(rows.groups.size(), count)));
+    writer.write(feature, rows.statistics, top, std::span(rows.groups).first(std::min(rows.groups.size(), count)));
     kept.insert(kept.end(), top.begin(), top.end());
     release_contexts(rows, contexts);
   }

@@ -334,8 +334,7 @@ class RandomRun {
     const Database database(store.path(), Database::Mode::read_only);
     Statement select = database.prepare(
         "SELECT window, feature, eligible, active, sum, sum_of_squares, max, nonfinite, negative, activation, "
-        "sequence, "
-        "position, step FROM history");
+        "sequence, position, step FROM history JOIN past_window USING(site, window)");
     const std::set<std::uint64_t> recent = covered(record_, Scope::recent);
     std::size_t rows = 0;
     while (select.step()) {

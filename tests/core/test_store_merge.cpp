@@ -48,7 +48,7 @@ void train(Pipeline& pipeline, std::int32_t token) {
 }  // namespace
 
 TEST_CASE("whatever ranks saw, merged in whatever order, is what one collector would have kept") {
-  const unsigned runs = saetap::testing::long_form() ? 3000 : 150;
+  const unsigned runs = saetap::testing::long_form() ? 3000 : 60;
   for (unsigned seed = 1; seed <= runs; ++seed) {
     CAPTURE(seed);
     RandomRanks run(seed);
