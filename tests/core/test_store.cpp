@@ -80,8 +80,8 @@ TEST_CASE("a store of a newer format is refused, with both versions") {
   pipeline.checkpoint();
   const std::string path = pipeline.folder.file("samples.saetap");
   REQUIRE(refusal(path) == "accepted");
-  change(path, "PRAGMA user_version = 5");
-  CHECK(refusal(path) == path + ": format version 5; this saetap reads version 4");
+  change(path, "PRAGMA user_version = 6");
+  CHECK(refusal(path) == path + ": format version 6; this saetap reads version 5");
 }
 
 TEST_CASE("a store that ends early is refused at every length") {
