@@ -56,8 +56,10 @@ CollectorOptions random_options(std::mt19937& random) {
 
 void train(Pipeline& pipeline, std::uint64_t step, std::mt19937& random) {
   const auto pick = [&](std::uint32_t below) { return static_cast<std::uint32_t>(random() % below); };
-  std::vector<std::int32_t> text(1 + pick(90), static_cast<std::int32_t>(pick(6)));
-  text[pick(static_cast<std::uint32_t>(text.size()))] = static_cast<std::int32_t>(pick(40));
+  // Every other text is one of a few, which come again.
+  const auto length = pick(2) == 0 ? 1 + pick(90) : 70;
+  std::vector<std::int32_t> text(length, static_cast<std::int32_t>(pick(3)));
+  if (length != 70) text[pick(length)] = static_cast<std::int32_t>(pick(40));
   std::vector<Row> rows(text.size(), Row(static_cast<std::size_t>(pipeline.site.features)));
   for (Row& row : rows) {
     for (float& value : row) value = pick(3) == 0 ? static_cast<float>(pick(50)) / 8 - 1 : 0;
