@@ -8,6 +8,7 @@
 #include "integrations/cli/commands.h"
 #include "integrations/cli/json_text.h"
 #include "integrations/cli/opened_store.h"
+#include "integrations/cli/run_text.h"
 
 namespace saetap::cli {
 namespace {
@@ -66,6 +67,10 @@ void print_run(const StoreReader& store) {
   line("store", store.path() + "  " + size_text(bytes_of(store)));
   line("program", run.program);
   line("started", run.started + ", saved " + run.saved + (run.finished ? ", finished" : ", not finished in order"));
+  if (store.runs().size() > 1) {
+    line("made of", count_text(store.runs().size()) + " runs");
+    for (const StoredRun& one : store.runs()) line("", "  " + run_text(one));
+  }
   line("versions", "saetap " + run.saetap_version + ", LibTorch " + run.libtorch_version + ", store format " +
                        std::to_string(run.format_version));
   line("kept", "the " + count_text(run.kept_samples_per_feature) + " strongest samples per feature from " +
@@ -184,6 +189,7 @@ void inform(const StoreRequest& request) {
   const Scope scope = request.all_time ? Scope::all_time : Scope::recent;
   if (request.json) {
     Json object = json_of_run(store);
+    object["runs"] = json_of_runs(store);
     object["sites"] = Json::array();
     for (const StoredSite& stored : store.sites()) {
       object["sites"].push_back(json_of_site(report_of(store, stored, scope), scope));

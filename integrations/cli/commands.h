@@ -15,5 +15,6 @@ void add_info(CLI::App& program);
 void add_features(CLI::App& program);
 void add_show(CLI::App& program);
 void add_report(CLI::App& program);
+void add_merge(CLI::App& program);
 
 }  // namespace saetap::cli

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "plugin/store/ranks.h"
 #include "plugin/store/store_format.h"
 
 namespace saetap {
@@ -20,9 +21,18 @@ bool needs_rollback(const Database& database) {
   }
 }
 
+// What is said where ranks have stores and nobody merged them.
+std::string stores_of_ranks(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const std::size_t count = rank_stores(folder.empty() ? "." : folder).size();
+  if (count == 0) return "";
+  return "; stores of " + std::to_string(count) + " ranks are there: saetap merge " + path + " " +
+         (std::filesystem::path(folder) / "rank*").string();
+}
+
 Database open_rolled_back(const std::string& path) {
   std::error_code failed;
-  if (!std::filesystem::exists(path, failed)) throw StoreError(path + ": no such file");
+  if (!std::filesystem::exists(path, failed)) throw StoreError(path + ": no such file" + stores_of_ranks(path));
   if (std::filesystem::file_size(path, failed) == 0) throw StoreError(path + ": empty, no checkpoint was saved yet");
   Database database(path, Database::Mode::read_only);
   if (!needs_rollback(database)) return database;

@@ -5,17 +5,11 @@
 #include <string>
 
 #include "plugin/collect/sample_collector.h"
+#include "plugin/store/ranks.h"
 #include "plugin/store/sqlite.h"
 #include "plugin/store/store_files.h"
 
 namespace saetap {
-
-// Which of the processes that were started together this is.
-struct RankOfRun {
-  std::uint64_t rank = 0;
-  std::uint64_t ranks = 1;
-  std::string launch;  // the same for all of them; empty: there is one
-};
 
 // Facts of the run that the collector does not know.
 struct RunHeader {

@@ -127,6 +127,12 @@ std::optional<std::string> own_text(std::int32_t id) {
   return std::to_string(id) + "_";
 }
 
+// "rank1": of two.
+saetap::RankOfRun rank_of(const std::string& kind) {
+  if (!kind.starts_with("rank")) return {};
+  return {std::stoull(kind.substr(4)), 2, "launch"};
+}
+
 Site site_of(int id) {
   Site site;
   site.id = id;
@@ -145,12 +151,13 @@ void make_store(const std::string& kind, const std::filesystem::path& folder) {
   if (with_tokens) std::ofstream(folder / "tokenizer.json") << kTokenizer;
 
   saetap::StoreWriter writer((folder / "samples.saetap").string(),
-                             {.run_id = "test",
+                             {.run_id = kind.starts_with("rank") ? kind : "test",
                               .libtorch_version = "2.13.0",
                               .program = "./trainer 'a b.json'",
                               .started = "2026-11-22T12:00:00Z",
                               .tokenizer = with_tokens ? (folder / "tokenizer.json").string() : "",
-                              .sample_collection_freq = 1});
+                              .sample_collection_freq = 1,
+                              .rank = rank_of(kind)});
   saetap::CollectorOptions options;
   options.max_samples_per_feature = 5;
   options.window_rule = {saetap::WindowRule::Kind::fixed, 10};
