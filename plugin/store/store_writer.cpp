@@ -10,6 +10,7 @@
 #include "plugin/store/checkpoint_transaction.h"
 #include "plugin/store/store_files.h"
 #include "plugin/store/store_format.h"
+#include "plugin/store/window_shift.h"
 
 namespace saetap {
 namespace {
@@ -33,15 +34,16 @@ void StoreWriter::save(const SampleCollector& collector, const CheckpointEvent& 
         (taken.parent_path() / (taken.stem().string() + "-" + header_.run_id + taken.extension().string())).string();
     found = read_stamp(path_);
   }
-  const bool ours =
-      found && checkpoints_ > 0 && found->run_id == header_.run_id && found->checkpoint == checkpoints_ && !unsound_;
-  if (!ours) {
+  const bool ours = found && found->run_id == header_.run_id && !unsound_ && is_ours(*found, collector);
+  if (ours) {
+    checkpoints_ = found->checkpoint;
+  } else {
     // What a save that failed then left behind is nothing to name.
     const auto moved = move_aside(path_, found);
     if (!moved.empty()) moved_aside_ = moved;
     create_empty(path_);
+    lost_before_ = only_stored_before_;
   }
-  if (!ours) lost_before_ = only_stored_before_;
   try {
     write(collector, event, !ours);
   } catch (const SqliteError& error) {
@@ -57,6 +59,16 @@ void StoreWriter::save(const SampleCollector& collector, const CheckpointEvent& 
     if (collection.part(PartKind::closed) == nullptr) continue;
     only_stored_before_ = std::max(only_stored_before_, collection.part(PartKind::open)->window.first_step);
   }
+}
+
+// A disk can report an error for what it did: the file is one checkpoint further than we know. It is taken up again,
+// unless what memory has cannot be told any more from what is there already.
+bool StoreWriter::is_ours(const StoreStamp& found, const SampleCollector& collector) const {
+  if (found.checkpoint == checkpoints_) return checkpoints_ > 0;
+  if (found.checkpoint != checkpoints_ + 1) return false;
+  const Database database(path_, Database::Mode::read_only);
+  return std::all_of(collector.sites().begin(), collector.sites().end(),
+                     [&](const auto& entry) { return can_be_shifted(database, entry.second); });
 }
 
 void StoreWriter::write(const SampleCollector& collector, const CheckpointEvent& event, bool whole) const {

@@ -6,6 +6,7 @@
 
 #include "plugin/collect/sample_collector.h"
 #include "plugin/store/sqlite.h"
+#include "plugin/store/store_files.h"
 
 namespace saetap {
 
@@ -40,6 +41,8 @@ class StoreWriter {
   [[nodiscard]] std::uint64_t missing_before() const { return missing_before_; }
 
  private:
+  // Whether a file of this run holds what we think it does.
+  [[nodiscard]] bool is_ours(const StoreStamp& found, const SampleCollector& collector) const;
   // `whole`: into an empty file.
   void write(const SampleCollector& collector, const CheckpointEvent& event, bool whole) const;
   void write_meta(Database& database, const SampleCollector& collector, bool finished) const;
@@ -48,7 +51,7 @@ class StoreWriter {
   std::string moved_aside_;
   RunHeader header_;
   bool unsound_ = false;                  // a save found that the file cannot be read any more
-  std::uint64_t checkpoints_ = 0;         // written so far by this writer
+  std::uint64_t checkpoints_ = 0;         // in the file, as far as we know
   std::uint64_t only_stored_before_ = 0;  // steps before this one are in no memory any more
   std::uint64_t missing_before_ = 0;
   std::uint64_t lost_before_ = 0;  // the same, of all checkpoints in the file
