@@ -35,7 +35,7 @@ class MetTokens {
 }  // namespace
 
 void CheckpointTransaction::write(const CheckpointEvent& event) {
-  sequences_.add_new(collector_.sequences(), all_);
+  if (redact_ != Redact::tokens) sequences_.add_new(collector_.sequences(), all_);
   bool shifted = false;
   for (const auto& [id, collection] : collector_.sites()) {
     const Site& site = *collection.site;
@@ -52,7 +52,7 @@ void CheckpointTransaction::write(const CheckpointEvent& event) {
   }
   if (shifted) sequences_.count_parts(collector_.sequences());
   sequences_.remove_dropped(collector_.sequences());
-  if (event.token_text) write_token_texts(event.token_text);
+  if (event.token_text && redact_ == Redact::nothing) write_token_texts(event.token_text);
 }
 
 void CheckpointTransaction::write_site(const Site& site, const CheckpointEvent& event) {

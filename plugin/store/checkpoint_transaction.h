@@ -2,6 +2,7 @@
 #pragma once
 
 #include "plugin/collect/sample_collector.h"
+#include "plugin/config.h"
 #include "plugin/store/sqlite.h"
 #include "plugin/store/stored_sequences.h"
 
@@ -10,11 +11,12 @@ namespace saetap {
 class CheckpointTransaction {
  public:
   // `all`: the tables are empty. Otherwise they are as the collector's latest save left them, and only what changed
-  // since is written.
-  CheckpointTransaction(Database& database, const SampleCollector& collector, bool all)
+  // since is written. `redact`: what is left out of the text.
+  CheckpointTransaction(Database& database, const SampleCollector& collector, bool all, Redact redact)
       : database_(database),
         collector_(collector),
         all_(all),
+        redact_(redact),
         sequences_(database, collector.options().sample_context_size) {}
 
   // Throws StoreError.
@@ -30,6 +32,7 @@ class CheckpointTransaction {
   Database& database_;
   const SampleCollector& collector_;
   bool all_;
+  Redact redact_;
   StoredSequences sequences_;
 };
 

@@ -99,6 +99,7 @@ RunFacts read_run_facts(const Database& database) {
   run.saved = meta.text("saved");
   run.finished = meta.text("finished") == "1";
   run.tokenizer = meta.text("tokenizer");
+  run.redact = meta.text("redact");
   run.max_samples_per_feature = meta.number<std::uint32_t>("max_samples_per_feature");
   run.random_samples_per_feature = meta.number<std::uint32_t>("random_samples_per_feature");
   run.kept_samples_per_feature = meta.number<std::uint32_t>("kept_samples_per_feature");

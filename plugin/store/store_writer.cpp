@@ -77,7 +77,7 @@ void StoreWriter::write(const SampleCollector& collector, const CheckpointEvent&
   Transaction transaction(database);
   if (whole) create_tables(database);
   write_meta(database, collector, event.last);
-  CheckpointTransaction(database, collector, whole).write(event);
+  CheckpointTransaction(database, collector, whole, header_.redact).write(event);
   transaction.commit();
 }
 
@@ -95,6 +95,7 @@ void StoreWriter::write_meta(Database& database, const SampleCollector& collecto
   put("saved", utc_now());
   put("finished", finished ? "1" : "0");
   put("tokenizer", header_.tokenizer);
+  put("redact", name_of(header_.redact));
   put("max_samples_per_feature", std::to_string(options.max_samples_per_feature));
   put("random_samples_per_feature", std::to_string(options.random_samples_per_feature));
   put("kept_samples_per_feature", std::to_string(in_force.max_samples_per_feature));

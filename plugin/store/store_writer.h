@@ -5,6 +5,7 @@
 #include <string>
 
 #include "plugin/collect/sample_collector.h"
+#include "plugin/config.h"
 #include "plugin/store/sqlite.h"
 #include "plugin/store/store_files.h"
 
@@ -18,6 +19,7 @@ struct RunHeader {
   std::string started;    // UTC, ISO 8601
   std::string tokenizer;  // absolute path, may be empty
   std::uint64_t sample_collection_freq = 1;
+  Redact redact = Redact::nothing;
 };
 
 // Writes checkpoints of one run into one file. If the file already holds another run, that file is moved aside first
