@@ -23,10 +23,11 @@ Discovery& Discovery::of_process() {
   return *discovery;
 }
 
-void Discovery::add(Listener& listener) {
+void Discovery::add(Listener& listener, std::shared_ptr<const void> keep) {
+  register_taps();
   const std::lock_guard lock(changes_);
   auto now = std::make_shared<Listeners>(*listeners());
-  now->push_back(&listener);
+  now->push_back(std::shared_ptr<Listener>(std::move(keep), &listener));
   std::atomic_store(&listeners_, std::shared_ptr<const Listeners>(now));
   ask_again();
   if (now->size() > 1) return;
@@ -44,7 +45,7 @@ void Discovery::add(Listener& listener) {
 void Discovery::remove(Listener& listener) {
   const std::lock_guard lock(changes_);
   auto now = std::make_shared<Listeners>(*listeners());
-  if (std::erase(*now, &listener) == 0) return;
+  if (std::erase_if(*now, [&](const auto& one) { return one.get() == &listener; }) == 0) return;
   std::atomic_store(&listeners_, std::shared_ptr<const Listeners>(now));
   ask_again();
   if (!now->empty()) return;
@@ -129,7 +130,7 @@ void Discovery::tap(Meeting& meeting, const Executors::Unit& unit, std::uint64_t
   std::set<std::size_t> sites;
   TokenInputs inputs;
   const auto asked = listeners();  // kept: they may change meanwhile
-  for (auto* listener : *asked) {
+  for (const auto& listener : *asked) {
     try {
       const auto wanted = listener->on_meeting(meeting);
       sites.insert(wanted.sites.begin(), wanted.sites.end());
@@ -153,17 +154,17 @@ void Discovery::tap(Meeting& meeting, const Executors::Unit& unit, std::uint64_t
 
 void Discovery::fail(const std::string& what) {
   const auto told = listeners();
-  for (auto* listener : *told) listener->on_failure(what);
+  for (const auto& listener : *told) listener->on_failure(what);
 }
 
 void Discovery::on_features(const FeatureEvent& event) noexcept {
   const auto told = listeners();
-  for (auto* listener : *told) listener->on_features(event);
+  for (const auto& listener : *told) listener->on_features(event);
 }
 
 void Discovery::on_stream(const StreamEvent& event) noexcept {
   const auto told = listeners();
-  for (auto* listener : *told) listener->on_stream(event);
+  for (const auto& listener : *told) listener->on_stream(event);
 }
 
 }  // namespace saetap::hooks

@@ -52,8 +52,8 @@ class Discovery : public TapSink {
 
   // From its next call on, every script method is met. Eager operators cost nothing more, a script call 0.1-0.2 µs.
   // Listeners are told in the order in which they came. `listener` must stay until it is removed and no call is in
-  // flight any more.
-  void add(Listener& listener);
+  // flight any more; `keep`, if given, is let go of then, by whoever is the last.
+  void add(Listener& listener, std::shared_ptr<const void> keep = nullptr);
   // Calls in flight finish under their taps. With the last listener gone, every function has its own executor back.
   void remove(Listener& listener);
   // Meets a method now, not at its first call. Throws what went wrong.
@@ -68,7 +68,7 @@ class Discovery : public TapSink {
   void on_stream(const StreamEvent& event) noexcept override;
 
  private:
-  using Listeners = std::vector<Listener*>;
+  using Listeners = std::vector<std::shared_ptr<Listener>>;
 
   Discovery() = default;
   static std::unique_ptr<at::ObserverContext> observe(const at::RecordFunction& call);

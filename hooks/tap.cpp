@@ -1,6 +1,7 @@
 #include "hooks/tap.h"
 
 #include <atomic>
+#include <stdexcept>
 
 namespace saetap::hooks {
 
@@ -79,6 +80,7 @@ void make_ledger(Stack& stack) {
   stack.emplace_back(c10::impl::GenericDict(dict->getKeyType(), dict->getValueType()));
 }
 
+constexpr auto kTapName = "saetap::tap";
 constexpr auto kLedger = "saetap::ledger() -> Dict(str, Dict(str, Device))(*)";
 constexpr auto kFeatureTap =
     "saetap::tap(Tensor values, Tensor? indices, Tensor? rows, Any owner, Dict(str, Dict(str, Device))(a!) ledger, int "
@@ -88,13 +90,20 @@ constexpr auto kStreamTap =
     "-> "
     "()";
 
-const torch::jit::RegisterOperators register_taps({
-    torch::jit::Operator(kLedger, make_ledger, c10::AliasAnalysisKind::FROM_SCHEMA),
-    torch::jit::Operator(kFeatureTap, run_feature_tap, c10::AliasAnalysisKind::FROM_SCHEMA),
-    torch::jit::Operator(kStreamTap, run_stream_tap, c10::AliasAnalysisKind::FROM_SCHEMA),
-});
+// Never unregistered: calls may be in flight on any thread until the process ends.
+void register_operators() {
+  if (!torch::jit::getAllOperatorsFor(c10::Symbol::fromQualString(kTapName)).empty()) {
+    throw std::runtime_error("another copy of libsaetap.so is loaded in this process");
+  }
+  new torch::jit::RegisterOperators({
+      torch::jit::Operator(kLedger, make_ledger, c10::AliasAnalysisKind::FROM_SCHEMA),
+      torch::jit::Operator(kFeatureTap, run_feature_tap, c10::AliasAnalysisKind::FROM_SCHEMA),
+      torch::jit::Operator(kStreamTap, run_stream_tap, c10::AliasAnalysisKind::FROM_SCHEMA),
+  });
+}
 
 void insert_tap(Node* before, const char* operation, std::vector<Value*> inputs, int tap) {
+  register_taps();
   Graph& graph = *before->owningGraph();
   const torch::jit::WithInsertPoint here(before);
   for (auto*& input : inputs) {
@@ -109,6 +118,14 @@ void insert_tap(Node* before, const char* operation, std::vector<Value*> inputs,
 
 }  // namespace
 
+void register_taps() {
+  static const bool once = [] {
+    register_operators();
+    return true;
+  }();
+  static_cast<void>(once);
+}
+
 void set_tap_sink(TapSink* sink) {
   current_sink.store(sink, std::memory_order_release);
 }
@@ -117,7 +134,7 @@ void insert_feature_tap(const FeatureSite& site, int tap) {
   for (const auto& point : site.points) {
     const auto inputs = point.before->owningGraph()->inputs();
     auto* owner = point.owner != nullptr || inputs.empty() ? point.owner : inputs[0];
-    insert_tap(point.before, "saetap::tap", {point.values, point.indices, point.rows, owner}, tap);
+    insert_tap(point.before, kTapName, {point.values, point.indices, point.rows, owner}, tap);
   }
 }
 

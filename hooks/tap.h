@@ -40,6 +40,10 @@ class TapSink {
   virtual void on_stream(const StreamEvent& event) noexcept = 0;
 };
 
+// Makes the operators known to LibTorch, once. Throws if another copy of this library did so before: which of the two
+// would run could not be told.
+void register_taps();
+
 // Sets the receiver for the whole process; null: taps do nothing. The sink must outlive every call in flight. A module
 // that is called while the sink handles a tap is not tapped on that thread.
 void set_tap_sink(TapSink* sink);

@@ -97,6 +97,12 @@ void read_rank(Config& config, const ConfigValue& value) {
   config.rank_features_by = static_cast<RankBy>(value.one_of(kNames));
 }
 
+constexpr std::array<std::string_view, 3> kRedactNames{"none", "text", "tokens"};
+
+void read_redact(Config& config, const ConfigValue& value) {
+  config.redact = static_cast<Redact>(value.one_of(kRedactNames));
+}
+
 void read_log_level(Config& config, const ConfigValue& value) {
   static constexpr std::array<std::string_view, 4> kNames{"error", "warning", "info", "debug"};
   config.log_level = static_cast<LogLevel>(value.one_of(kNames));
@@ -117,7 +123,7 @@ constexpr std::array<Key, 7> kOriginalKeys{{
      [](Config& c, const ConfigValue& v) { c.samples_per_feature_to_save = v.whole(0, 1'000'000); }},
 }};
 
-constexpr std::array<Key, 15> kOwnKeys{{
+constexpr std::array<Key, 17> kOwnKeys{{
     {"hooks", read_hooks},
     {"activation_scale", read_scale},
     {"output_dir", [](Config& c, const ConfigValue& v) { c.output_dir = v.text(1); }},
@@ -131,9 +137,11 @@ constexpr std::array<Key, 15> kOwnKeys{{
     {"collapse_near_duplicates", [](Config& c, const ConfigValue& v) { c.collapse_near_duplicates = v.boolean(); }},
     {"max_memory_mb", [](Config& c, const ConfigValue& v) { c.max_memory_mb = v.whole(0, 1'000'000'000); }},
     {"checkpoint_seconds", [](Config& c, const ConfigValue& v) { c.checkpoint_seconds = v.whole(1, 1'000'000); }},
+    {"exit_seconds", [](Config& c, const ConfigValue& v) { c.exit_seconds = v.whole(1, 1'000'000); }},
     {"phases", read_phases},
     {"rank_features_by", read_rank},
     {"save_decoder", [](Config& c, const ConfigValue& v) { c.save_decoder = v.boolean(); }},
+    {"redact", read_redact},
     {"log_level", read_log_level},
 }};
 
@@ -192,6 +200,10 @@ void read_top_level(Config& config, const ConfigValue& object) {
 }
 
 }  // namespace
+
+std::string_view name_of(Redact redact) {
+  return kRedactNames[static_cast<std::size_t>(redact)];
+}
 
 std::string hook_rule_json(const HookRule& rule) {
   const nlohmann::ordered_json json{{"module", rule.module}, {"method", rule.method}, {"value", rule.value}};

@@ -13,6 +13,14 @@
 namespace saetap {
 
 enum class RankBy : std::uint8_t { max_activation, mean, density, count };
+// What a store leaves out of the text trained on.
+enum class Redact : std::uint8_t {
+  nothing,  // "none"
+  text,     // "text": token ids stay
+  tokens,   // "tokens": ids of sequences and positions stay, for who has the text
+};
+[[nodiscard]] std::string_view name_of(Redact redact);
+
 enum class LogLevel : std::uint8_t { error, warning, info, debug };
 
 // What an activation of a feature is. Some libraries speak of it in units of what it adds to the output.
@@ -74,10 +82,12 @@ struct Config {
   bool collapse_near_duplicates = false;      // of samples with the same text around them, only the strongest
   std::int64_t max_memory_mb = 4096;          // for all that is kept; 0: no bound
   std::int64_t checkpoint_seconds = 300;
-  bool collect_train = true;  // "phases"
+  std::int64_t exit_seconds = 120;  // that saving may hold up the end of the program
+  bool collect_train = true;        // "phases"
   bool collect_eval = true;
   RankBy rank_features_by = RankBy::max_activation;
   bool save_decoder = true;
+  Redact redact = Redact::nothing;
   LogLevel log_level = LogLevel::info;
 
   // Lines to be told though nothing is wrong: a top-level key that looks like a misspelt one of the seven.

@@ -1,9 +1,11 @@
 #include "plugin/log.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 
 namespace saetap {
 
@@ -15,6 +17,24 @@ void set_log_level(LogLevel level) {
   log_level.store(level, std::memory_order_relaxed);
 }
 
+namespace {
+
+// The reader of stderr may be gone. The program that never wrote to it must not die of our line.
+void write_without_sigpipe(const std::string& text) {
+  sigset_t pipe, before, pending;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  sigpending(&pending);
+  pthread_sigmask(SIG_BLOCK, &pipe, &before);
+  const auto written = write(STDERR_FILENO, text.data(), text.size());
+  const bool ours = written < 0 && errno == EPIPE && sigismember(&pending, SIGPIPE) == 0;
+  constexpr timespec kNow{0, 0};
+  if (ours) sigtimedwait(&pipe, nullptr, &kNow);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+}  // namespace
+
 // stdio is avoided: its lock may be held by a thread that is gone after fork, and its buffer belongs to the host.
 void log(LogLevel level, const std::string& line) noexcept {
   if (level > log_level.load(std::memory_order_relaxed)) return;
@@ -23,7 +43,7 @@ void log(LogLevel level, const std::string& line) noexcept {
     text.erase(std::min(text.size(), text.find("\nException raised from")));  // LibTorch's errors carry a stack trace
     std::replace(text.begin(), text.end(), '\n', ' ');
     text += '\n';
-    [[maybe_unused]] const auto written = write(STDERR_FILENO, text.data(), text.size());
+    write_without_sigpipe(text);
   } catch (...) {
     // Out of memory while logging: there is nothing left to say it with.
   }

@@ -67,6 +67,12 @@ std::size_t carrier_of(const Context& context, std::vector<std::string>& texts, 
 
 }  // namespace
 
+std::string redaction_text(const RunFacts& run) {
+  if (run.redact == "text") return "the store was redacted: token ids without their text (--tokenizer FILE reads it)";
+  if (run.redact == "tokens") return "the store was redacted: where each sample was, without its tokens";
+  return "";
+}
+
 Excerpt excerpt_of(const Context& context, std::uint32_t before, std::uint32_t after, const Tokenizer* tokenizer) {
   Excerpt excerpt;
   const std::size_t activating = context.activating;

@@ -22,6 +22,9 @@ struct Excerpt {
   std::size_t activating = 0;  // index into ids
 };
 
+// What a redacted store cannot show, and what helps; empty if nothing was left out.
+[[nodiscard]] std::string redaction_text(const RunFacts& run);
+
 // The tokens of a context as text. Of those around the activating one at most `before` and `after` are shown; the
 // others only help to decode (whether a token begins a word depends on its neighbour, and a character may be of
 // several).

@@ -2,6 +2,7 @@
 #include <iostream>
 #include <memory>
 
+#include "integrations/analysis/excerpt.h"
 #include "integrations/analysis/number_text.h"
 #include "integrations/analysis/ranking.h"
 #include "integrations/analysis/visible_text.h"
@@ -79,6 +80,7 @@ void print_run(const StoreReader& store) {
                    (run.sample_collection_freq == 1 ? std::string("every step")
                                                     : "one step in " + count_text(run.sample_collection_freq)));
   line("limited", limits_text(run));
+  if (!redaction_text(run).empty()) line("redacted", redaction_text(run));
   line("tokenizer", run.tokenizer.empty() ? "none: token ids are shown" : run.tokenizer);
 }
 
@@ -136,6 +138,7 @@ Json json_of_run(const StoreReader& store) {
           {"saved", run.saved},
           {"finished", run.finished},
           {"tokenizer", run.tokenizer},
+          {"redact", run.redact},
           {"max_samples_per_feature", run.max_samples_per_feature},
           {"kept_samples_per_feature", run.kept_samples_per_feature},
           {"random_samples_per_feature", run.random_samples_per_feature},

@@ -3,6 +3,7 @@
 #include <iostream>
 #include <vector>
 
+#include "integrations/analysis/excerpt.h"
 #include "integrations/analysis/number_text.h"
 #include "integrations/analysis/visible_text.h"
 #include "integrations/cli/failure.h"
@@ -59,11 +60,16 @@ std::unique_ptr<Tokenizer> loaded(const std::string& path) {
 // The one asked for; else what the run's program said of its tokens, and for what it did not the one that the run was
 // recorded with.
 std::unique_ptr<Tokenizer> tokenizer_of(const StoreRequest& request, const StoreReader& reader) {
-  if (!request.tokenizer.empty()) return loaded(request.tokenizer);
+  if (!request.tokenizer.empty() && reader.run().redact != "tokens") return loaded(request.tokenizer);
   const std::string& path = reader.run().tokenizer;
   const auto texts = reader.token_texts();
   if (!texts.empty()) return tokenizer_of_texts(texts, path.empty() ? nullptr : loaded(path));
   if (!path.empty()) return loaded(path);
+  const std::string redacted = redaction_text(reader.run());
+  if (!redacted.empty()) {
+    note(redacted);
+    return nullptr;
+  }
   note("the run names no tokenizer: token ids are shown (--tokenizer FILE reads the model's)");
   return nullptr;
 }

@@ -6,6 +6,7 @@
 // not served yet.
 #include <dlfcn.h>
 #include <link.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -68,7 +69,8 @@ void load_plugin() {
 }
 
 int recorded_main(int argc, char** argv, char** environment) {
-  load_plugin();
+  // A program that runs with more rights than who started it takes no library from that one's environment.
+  if (getauxval(AT_SECURE) == 0) load_plugin();
   // unsetenv may have moved the environment; main's third argument has to be the one that getenv reads.
   (void)environment;
   return program_main(argc, argv, environ);

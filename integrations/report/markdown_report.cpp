@@ -67,6 +67,7 @@ void write_facts(std::ostream& out, const ReportRequest& request, const Material
   fact(out, "kept",
        "the " + count_text(run.kept_samples_per_feature) + " strongest samples per feature from " +
            activation_text(run.sample_activation_threshold) + " up");
+  if (!redaction_text(run).empty()) fact(out, "redacted", redaction_text(run));
   fact(out, "versions", "saetap " + escaped(run.saetap_version) + ", LibTorch " + escaped(run.libtorch_version));
 }
 

@@ -60,6 +60,14 @@ bool CollectorThread::drain(std::chrono::milliseconds patience) {
   return done_.wait_for(lock, patience, [&] { return done_count_ >= until; });
 }
 
+void CollectorThread::abandon() {
+  std::deque<Task> given_up;
+  const std::lock_guard lock(mutex_);
+  given_up.swap(tasks_);
+  ending_ = true;
+  posted_.notify_all();
+}
+
 // There may be no memory left to tell it with.
 void CollectorThread::tell(const char* failure) noexcept {
   try {

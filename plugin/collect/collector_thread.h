@@ -35,6 +35,10 @@ class CollectorThread {
   // Waits until all that was posted before has run. False if that takes longer than `patience`, or from a task.
   bool drain(std::chrono::milliseconds patience = std::chrono::hours(24));
 
+  // Gives up what waits; the thread ends with the task it is at. Whatever tasks use must stay for as long as that
+  // takes.
+  void abandon();
+
   // Whether this is called from a task.
   [[nodiscard]] bool is_current() const;
   [[nodiscard]] QueueWaits waits() const;

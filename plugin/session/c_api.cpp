@@ -33,32 +33,33 @@ int answer(Call call) noexcept {
   }
 }
 
-bool set(const char* variable) {
-  return std::getenv(variable) != nullptr;
+// A program that runs with more rights than who started it takes nothing from that one's environment.
+const char* told(const char* variable) {
+  return secure_getenv(variable);
 }
 
 Config config_from_environment() {
   // `saetap record` means to record: collection is on unless a key says otherwise.
-  const bool recording = set("SAETAP_RECORD");
-  auto config = set("SAETAP_CONFIG") ? saetap::load_config(std::getenv("SAETAP_CONFIG"), recording)
-                                     : saetap::parse_config("{}", recording);
-  if (set("SAETAP_OUTPUT_DIR")) config.output_dir = std::getenv("SAETAP_OUTPUT_DIR");
+  const bool recording = told("SAETAP_RECORD") != nullptr;
+  const char* path = told("SAETAP_CONFIG");
+  auto config = path != nullptr ? saetap::load_config(path, recording) : saetap::parse_config("{}", recording);
+  if (const char* folder = told("SAETAP_OUTPUT_DIR")) config.output_dir = folder;
   return config;
 }
 
 // Loading the library starts it if the environment asks for it. A wrong config never stops the host program: one line,
 // and training goes on without collection.
 [[gnu::constructor]] void start_on_load() {
-  if (!set("SAETAP_CONFIG") && !set("SAETAP_RECORD")) return;
+  if (told("SAETAP_CONFIG") == nullptr && told("SAETAP_RECORD") == nullptr) return;
   try {
     const auto config = config_from_environment();
-    const bool told = set("SAETAP_RECORD");  // by `saetap record` already
+    const bool said = told("SAETAP_RECORD") != nullptr;  // by `saetap record` already
     for (const auto& warning : config.warnings) {
-      if (!told) saetap::log(LogLevel::warning, warning);
+      if (!said) saetap::log(LogLevel::warning, warning);
     }
     std::string why;
     const auto status = saetap::start_process_session(config, why);
-    if (status == SAETAP_OFF && told) return;
+    if (status == SAETAP_OFF && said) return;
     if (status != SAETAP_OK) {
       saetap::log(status == SAETAP_OFF ? LogLevel::info : LogLevel::error, "not recording: " + why);
     }

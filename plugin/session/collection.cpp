@@ -104,10 +104,11 @@ void Collection::checkpoint(SessionSnapshot snapshot, bool last) {
     event.counts = [known, of](const Site& site) { return of(known->counts, site); };
     event.decoder_directions = [known, of](const Site& site) { return of(known->decoder_directions, site); };
     event.tracing = [known, of](const Site& site) { return of(known->tracing, site); };
-    event.token_text = [this, known](std::int32_t id) {
-      auto text = callbacks_.token_text(id);
-      return text || !known->token_text ? text : known->token_text(id);
-    };
+    if (config_.redact == Redact::nothing)
+      event.token_text = [this, known](std::int32_t id) {
+        auto text = callbacks_.token_text(id);
+        return text || !known->token_text ? text : known->token_text(id);
+      };
     saved_ = false;
     callbacks_.checkpoint(event);
     if (saved_) waits_for_save_ = false;
@@ -117,42 +118,55 @@ void Collection::checkpoint(SessionSnapshot snapshot, bool last) {
 
 bool Collection::save_files(const SampleCollector& collector, const CheckpointEvent& event) {
   try {
-    std::filesystem::create_directories(config_.output_dir);
     writer_.save(collector, event);
   } catch (const std::exception& error) {
-    log(event.last ? LogLevel::error : LogLevel::warning,
-        "not saved     " + std::string(error.what()) +
-            (event.last ? "; what came after the latest checkpoint is lost"
-                        : "; kept in memory, tried again at the next checkpoint"));
+    const bool new_reason = std::exchange(said_unsaved_, error.what()) != error.what();
+    if (event.last) {
+      log(LogLevel::error, "not saved     " + said_unsaved_ + "; what came after the latest checkpoint is lost");
+    } else if (new_reason) {
+      warn("not saved     " + said_unsaved_ + "; kept in memory, tried again at each checkpoint");
+    }
     return false;
   }
+  if (!std::exchange(said_unsaved_, "").empty()) warn("saved again   " + writer_.path());
   if (writer_.moved_aside() != said_aside_) {
     said_aside_ = writer_.moved_aside();
     log(LogLevel::info,
         "the store of " + std::string(saved_before_ ? "another" : "an earlier") + " run is now " + said_aside_);
   }
   if (writer_.missing_before() > 0) {
-    log(LogLevel::warning, "store         it is not where it was left: what was kept before step " +
-                               std::to_string(writer_.missing_before()) + " is not in " + writer_.path());
+    warn("store         it is not where it was left: what was kept before step " +
+         std::to_string(writer_.missing_before()) + " is not in " + writer_.path());
   }
   saved_ = saved_before_ = true;
-  const auto json_path = samples_json_path(writer_.path());
+  save_json();
+  return true;
+}
+
+void Collection::save_json() {
+  const auto path = samples_json_path(writer_.path());
   try {
     const StoreReader store(writer_.path());
     auto options = samples_json_options(config_);
     const auto texts = store.token_texts();
     const auto tokenizer = texts.empty() ? tokenizer_ : tokenizer_of_texts(texts, tokenizer_);
-    if (tokenizer) options.decode = [&](std::span<const std::int32_t> tokens) { return tokenizer->excerpt(tokens); };
-    write_samples_json(store, json_path, options);
+    if (tokenizer && config_.redact == Redact::nothing) {
+      options.decode = [&](std::span<const std::int32_t> tokens) { return tokenizer->excerpt(tokens); };
+    }
+    write_samples_json(store, path, options);
+    said_no_json_.clear();
   } catch (const std::exception& error) {
-    log(LogLevel::warning, "not written   " + json_path + ": " + error.what() + "; the store is whole");
+    if (std::exchange(said_no_json_, error.what()) == error.what()) return;
+    warn("not written   " + path + ": " + said_no_json_ + "; the store is whole");
   }
-  return true;
 }
 
-void Collection::finish() {
+bool Collection::finish(std::chrono::steady_clock::time_point until) {
   thread_.post(0, [this] { callbacks_.finish(); });
-  thread_.drain();
+  const auto left = until - std::chrono::steady_clock::now();
+  if (thread_.drain(std::chrono::duration_cast<std::chrono::milliseconds>(left))) return true;
+  thread_.abandon();
+  return false;
 }
 
 }  // namespace saetap

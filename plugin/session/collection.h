@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -47,8 +48,9 @@ class Collection {
   [[nodiscard]] bool window_closed() const { return window_closed_; }
   // Waits until all that was posted is done. False from a callback.
   bool drain() { return thread_.drain(); }
-  // The last event of the callbacks.
-  void finish();
+  // The last event of the callbacks, behind all that was posted. False if that was not done by `until`: what waits is
+  // given up then, and this must stay, for the thread may be in the middle of something.
+  bool finish(std::chrono::steady_clock::time_point until);
 
   // Whether this is called from a callback.
   [[nodiscard]] bool is_current() const { return thread_.is_current(); }
@@ -60,6 +62,7 @@ class Collection {
 
  private:
   void publish(const Site& site, std::uint64_t step, BarBoard& board);
+  void save_json();
   bool save_files(const SampleCollector& collector, const CheckpointEvent& event);
 
   const Config config_;
@@ -70,6 +73,9 @@ class Collection {
   bool saved_ = false;         // by the latest save
   bool saved_before_ = false;  // at least once
   std::string said_aside_;     // where a store that was in the way went
+  // Why the latest checkpoint, or its JSON, failed; said when it begins and when the reason changes.
+  std::string said_unsaved_;
+  std::string said_no_json_;
   bool waits_for_save_ = false;
 
   std::atomic<std::uint64_t> saves_posted_ = 0;

@@ -7,7 +7,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <mutex>
+#include <utility>
 
 #include "plugin/log.h"
 #include "plugin/session/libtorch_version.h"
@@ -17,13 +19,28 @@ namespace saetap {
 
 namespace {
 
-// Leaked on purpose: calls may be in flight on any thread while the process exits.
-std::atomic<Session*> running{nullptr};
+// Never destroyed: calls may be in flight on any thread while the process exits.
+std::shared_ptr<Session>& running() {
+  static auto* session = new std::shared_ptr<Session>();
+  return *session;
+}
 std::mutex starting;
+
+// Whether this is a child of a process that records, and no program of its own. It shares neither the store nor our
+// threads with its parent; its copies of our locks are not touched, which a thread of the parent may have held.
+bool is_forked_copy() {
+  if (hooks::Discovery::abandoned()) return true;
+  const auto session = std::atomic_load(&running());
+  return session != nullptr && session->is_copy();
+}
+
+std::shared_ptr<Session> current_session() {
+  return is_forked_copy() ? nullptr : std::atomic_load(&running());
+}
 
 // As `saetap record` passed it on, else as the kernel has it.
 std::string command_line() {
-  if (const char* told = std::getenv("SAETAP_PROGRAM")) return told;
+  if (const char* told = secure_getenv("SAETAP_PROGRAM")) return told;
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
   std::string words((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   for (auto& c : words) {
@@ -33,15 +50,15 @@ std::string command_line() {
   return words;
 }
 
-void finish_at_exit() {
-  std::string why;
-  (void)stop_process_session(why);
-}
-
-// A forked child shares neither the store nor our threads with its parent: it forgets the session and records nothing.
-void forget_in_child() {
-  hooks::Discovery::abandon();
-  running.store(nullptr);
+// What was collected is not freed: LibTorch is about to go, and other threads may still be at work.
+void finish_at_exit() noexcept {
+  try {
+    if (current_session() == nullptr) return;
+    const std::lock_guard lock(starting);
+    if (const auto session = current_session()) (void)session->finish();
+  } catch (...) {
+    // Out of memory: the latest checkpoint stands.
+  }
 }
 
 std::optional<std::string> text_from(saetap_token_text text, void* user, std::int32_t id) {
@@ -83,21 +100,25 @@ saetap_status start_process_session(const Config& config, std::string& why) noex
     }
     why = libtorch_mismatch();
     if (!why.empty()) return SAETAP_FAILED;
+    if (is_forked_copy()) {
+      why = "this process was forked from one that is recorded";
+      return SAETAP_FAILED;
+    }
     const std::lock_guard lock(starting);
-    if (running.load() != nullptr) {
+    if (current_session() != nullptr) {
       why = "already recording in this process";
       return SAETAP_RUNNING;
     }
     Config settled = config;
     // The program may change its working directory later.
     settled.output_dir = std::filesystem::absolute(config.output_dir).string();
-    auto* session = new Session(settled, command_line());
+    const auto session = std::make_shared<Session>(settled, command_line());
     session->start();
-    running.store(session);
+    std::atomic_store(&running(), session);
     static const int once = [] {
-      pthread_atfork(nullptr, nullptr, forget_in_child);
+      pthread_atfork(nullptr, nullptr, hooks::Discovery::abandon);
       // Registered after LibTorch's own destructors, so it runs before them.
-      return std::atexit(finish_at_exit);
+      return std::atexit(finish_at_exit) + std::at_quick_exit(finish_at_exit);
     }();
     (void)once;
     return SAETAP_OK;
@@ -106,7 +127,7 @@ saetap_status start_process_session(const Config& config, std::string& why) noex
 
 saetap_status set_process_tokens(const ToldTokens& told, std::string& why) noexcept {
   return guarded(why, [&] {
-    auto* session = running.load();
+    const auto session = current_session();
     if (session == nullptr) {
       why = "nothing is being recorded";
       return SAETAP_NOT_RUNNING;
@@ -135,7 +156,7 @@ saetap_status set_process_tokens(const ToldTokens& told, std::string& why) noexc
 
 saetap_status set_process_token_text(saetap_token_text text, void* user, std::string& why) noexcept {
   return guarded(why, [&] {
-    auto* session = running.load();
+    const auto session = current_session();
     if (session == nullptr) {
       why = "nothing is being recorded";
       return SAETAP_NOT_RUNNING;
@@ -149,7 +170,7 @@ saetap_status set_process_token_text(saetap_token_text text, void* user, std::st
 
 saetap_status checkpoint_process_session(std::string& why) noexcept {
   return guarded(why, [&] {
-    auto* session = running.load();
+    const auto session = current_session();
     if (session == nullptr) {
       why = "nothing is being recorded";
       return SAETAP_NOT_RUNNING;
@@ -162,14 +183,32 @@ saetap_status checkpoint_process_session(std::string& why) noexcept {
 
 saetap_status stop_process_session(std::string& why) noexcept {
   return guarded(why, [&] {
+    if (current_session() == nullptr) {
+      why = "nothing is being recorded";
+      return SAETAP_NOT_RUNNING;
+    }
     // Held to the end: a start meanwhile would have its hooks taken away by this stop.
     const std::lock_guard lock(starting);
-    auto* session = running.exchange(nullptr);
+    const auto session = current_session();
     if (session == nullptr) {
       why = "nothing is being recorded";
       return SAETAP_NOT_RUNNING;
     }
-    session->finish();
+    switch (session->finish()) {
+      case Session::End::done:
+        break;
+      case Session::End::busy:
+        why = "a call is still in flight; recording goes on";
+        return SAETAP_FAILED;
+      case Session::End::given_up:
+        // Its thread is still at work on what it has.
+        new std::shared_ptr<Session>(session);
+        why = "saving did not come to an end, see the log";
+        std::atomic_store(&running(), std::shared_ptr<Session>());
+        return SAETAP_FAILED;
+    }
+    // Its memory goes here, or with the last call in flight.
+    std::atomic_store(&running(), std::shared_ptr<Session>());
     return SAETAP_OK;
   });
 }

@@ -26,7 +26,10 @@ RunHeader run_header(const Config& config, const std::string& program) {
   header.libtorch_version = running_libtorch_version();
   header.program = program;
   header.started = utc_now();
-  if (!config.tokenizer.empty()) header.tokenizer = std::filesystem::absolute(config.tokenizer).string();
+  header.redact = config.redact;
+  if (!config.tokenizer.empty() && config.redact == Redact::nothing) {
+    header.tokenizer = std::filesystem::absolute(config.tokenizer).string();
+  }
   header.sample_collection_freq = static_cast<std::uint64_t>(config.sample_collection_freq);
   return header;
 }

@@ -1,5 +1,7 @@
 #include "plugin/session/session.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "plugin/log.h"
@@ -26,6 +28,7 @@ constexpr std::chrono::seconds kBetweenWindows{5};
 class Session::Turn {
  public:
   explicit Turn(Session& session) : session_(session) {
+    if (session.is_copy()) return;
     if (session.inside_.load() == std::this_thread::get_id() || session.collection_.is_current()) return;
     lock_ = std::unique_lock(session.mutex_);
     if (session.finished_) return;
@@ -52,6 +55,7 @@ class Session::Turn {
 
 Session::Session(Config config, std::string program)
     : config_(std::move(config)),
+      process_(getpid()),
       tokenizer_(configured_tokenizer(config_)),
       provenance_(trace_options(config_, tokenizer_.get()), libtorch_threads()),
       collection_(config_, program, tokenizer_),
@@ -69,7 +73,7 @@ void Session::add_callback(std::string name, std::shared_ptr<Callback> callback)
 
 void Session::start() {
   load_token_files();
-  hooks::Discovery::of_process().add(*this);
+  hooks::Discovery::of_process().add(*this, weak_from_this().lock());
 }
 
 // A file that cannot be read costs its tokens, not the recording.
@@ -96,6 +100,7 @@ void Session::on_failure(const std::string& what) {
 }
 
 hooks::Wanted Session::on_meeting(const hooks::Meeting& meeting) {
+  if (is_copy()) return {};
   const std::lock_guard lock(mutex_);
   hooks::Wanted wanted;
   if (finished_) return wanted;
@@ -335,42 +340,56 @@ void Session::save(bool last) {
   collection_.checkpoint(std::move(snapshot), last);
 }
 
-void Session::finish() {
+Session::End Session::finish() {
   if (inside_.load() == std::this_thread::get_id() || collection_.is_current()) {
     // exit() from a signal handler that interrupted a tap, or from a callback: what this thread was doing is half done.
     log(LogLevel::error, "not finished: the program ended inside a call; the latest checkpoint stands");
-    return;
+    return End::busy;
   }
-  std::unique_lock lock(mutex_, kFinishPatience);
+  const auto until = Clock::now() + std::chrono::seconds(config_.exit_seconds);
+  std::unique_lock lock(mutex_, std::min(until, Clock::now() + kFinishPatience));
   if (!lock.owns_lock()) {
     log(LogLevel::error, "not finished: a call is still in flight; the latest checkpoint stands");
-    return;
+    return End::busy;
   }
-  if (finished_) return;
+  if (finished_) return End::done;
   finished_ = true;
   device_queue_.finish();
-  if (!sites_.empty()) {
-    save(true);
-    collection_.finish();
-    for (const auto& [id, site] : sites_) {
-      log(LogLevel::info, site_summary(site->site(), site->counts(), collection_.collector(), facts_));
-      const auto warning = tracing_warning(site->counts(), config_.tokens.buffer_rows);
-      if (!warning.empty()) log(LogLevel::warning, warning);
-    }
-    if (calls_lost_ > 0) {
-      log(LogLevel::warning, std::to_string(calls_lost_) +
-                                 " calls on an accelerator were lost: they count as collected, " +
-                                 "and nothing of them was kept");
-    }
-    const auto waits = waits_line(collection_.waits(), device_queue_.waits());
-    if (!waits.empty()) log(LogLevel::info, waits);
-    if (collection_.saved()) log(LogLevel::info, saved_line(collection_.store_path()));
+  if (!sites_.empty()) save(true);
+  const bool ended = collection_.finish(until);
+  if (ended) {
+    say_end();
   } else {
-    log(LogLevel::info, nothing_found(facts_));
-    collection_.finish();
+    log(LogLevel::error, "not finished: saving takes longer than " + std::to_string(config_.exit_seconds) +
+                             " s (exit_seconds); the latest checkpoint stands");
   }
   lock.unlock();
   hooks::Discovery::of_process().remove(*this);
+  return ended ? End::done : End::given_up;
+}
+
+void Session::say_end() {
+  if (sites_.empty()) {
+    log(LogLevel::info, nothing_found(facts_));
+    return;
+  }
+  for (const auto& [id, site] : sites_) {
+    log(LogLevel::info, site_summary(site->site(), site->counts(), collection_.collector(), facts_));
+    const auto warning = tracing_warning(site->counts(), config_.tokens.buffer_rows);
+    if (!warning.empty()) log(LogLevel::warning, warning);
+  }
+  if (calls_lost_ > 0) {
+    log(LogLevel::warning, std::to_string(calls_lost_) +
+                               " calls on an accelerator were lost: they count as collected, " +
+                               "and nothing of them was kept");
+  }
+  const auto waits = waits_line(collection_.waits(), device_queue_.waits());
+  if (!waits.empty()) log(LogLevel::info, waits);
+  if (collection_.saved()) log(LogLevel::info, saved_line(collection_.store_path()));
+}
+
+bool Session::is_copy() const {
+  return getpid() != process_;
 }
 
 SessionFacts Session::facts() {

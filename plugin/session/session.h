@@ -2,6 +2,8 @@
 // wires its stages: attach -> tap -> trace -> scan -> keep -> store.
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <chrono>
 #include <map>
@@ -24,8 +26,9 @@
 
 namespace saetap {
 
-// Never destroyed once started: calls may be in flight on any thread until the process ends. Thread-safe.
-class Session : public hooks::Listener {
+// Once started it must stay until it is finished and no call is in flight any more: Discovery holds a share of one that
+// is shared. Thread-safe.
+class Session : public hooks::Listener, public std::enable_shared_from_this<Session> {
  public:
   // `program`: the command line, for the store. Nothing is hooked before start().
   Session(Config config, std::string program);
@@ -44,9 +47,16 @@ class Session : public hooks::Listener {
   bool settle();
   // Saves what was collected so far. False if that failed (it was logged; collection goes on).
   bool checkpoint();
+  enum class End : std::uint8_t {
+    done,      // or there was nothing left to do
+    busy,      // a call is in flight, on this thread or for too long on another: nothing has changed
+    given_up,  // saving did not end in exit_seconds: the session must stay, its thread is at work
+  };
   // Stops observing, gives all functions their executors back, saves, says what was done. Later taps are ignored.
-  void finish();
+  End finish();
 
+  // Whether this process is a copy of the one that records, made by a fork of which nobody was told.
+  [[nodiscard]] bool is_copy() const;
   // How often, and how long, calls waited for the collector.
   [[nodiscard]] QueueWaits waits() const { return collection_.waits(); }
   [[nodiscard]] SessionFacts facts();
@@ -71,9 +81,11 @@ class Session : public hooks::Listener {
   void say_source(const AttachedSite& site);
   void say_tracing(const AttachedSite& site);
   void save(bool last);
+  void say_end();
   [[nodiscard]] bool save_is_due();
 
   Config config_;
+  const pid_t process_;
   std::timed_mutex mutex_;
   std::atomic<std::thread::id>
       inside_{};  // the thread that holds the lock: a callback that calls the module is not recorded

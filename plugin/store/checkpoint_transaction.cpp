@@ -36,7 +36,7 @@ class MetTokens {
 }  // namespace
 
 void CheckpointTransaction::write(const CheckpointEvent& event) {
-  sequences_.add_new(collector_.sequences(), all_);
+  if (redact_ != Redact::tokens) sequences_.add_new(collector_.sequences(), all_);
   bool shifted = false;
   std::vector<int> sites;
   for (const auto& [id, collection] : collector_.sites()) {
@@ -57,7 +57,7 @@ void CheckpointTransaction::write(const CheckpointEvent& event) {
   }
   if (shifted || recount_) sequences_.count_parts(collector_.sequences(), sites);
   sequences_.remove_dropped(collector_.sequences());
-  if (event.token_text) write_token_texts(event.token_text);
+  if (event.token_text && redact_ == Redact::nothing) write_token_texts(event.token_text);
 }
 
 // In blocks, because one BLOB ends at a gigabyte and the decoder of a wide SAE does not. Unknown now (empty) leaves

@@ -38,6 +38,7 @@ void check_configs(const MergeInputs& inputs) {
     check(*input, "sample_activation_threshold", run.sample_activation_threshold, expected.sample_activation_threshold);
     check(*input, "sample_context_size", run.sample_context_size, expected.sample_context_size);
     check(*input, "sample_collection_freq", run.sample_collection_freq, expected.sample_collection_freq);
+    check(*input, "redact", run.redact, expected.redact);
     check(*input, "max_samples_per_sequence", run.max_samples_per_sequence, expected.max_samples_per_sequence);
     check(*input, "collapse_near_duplicates", run.collapse_near_duplicates, expected.collapse_near_duplicates);
   }

@@ -1,6 +1,7 @@
 #include "plugin/store/samples_json.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -131,6 +132,7 @@ class ReplacingFile {
   explicit ReplacingFile(const std::string& path) : path_(path), temporary_(path + ".XXXXXX") {
     descriptor_ = ::mkostemp(temporary_.data(), O_CLOEXEC);  // readable by its owner only, as the store is
     if (descriptor_ < 0) fail();
+    (void)::fchmod(descriptor_, 0600);  // whatever the umask
   }
   ReplacingFile(const ReplacingFile&) = delete;
   ReplacingFile& operator=(const ReplacingFile&) = delete;

@@ -43,6 +43,15 @@ std::filesystem::path free_name(const std::filesystem::path& path, const std::st
   return free;
 }
 
+// Those that are missing, for their owner only.
+void make_folder(const std::filesystem::path& folder) {
+  if (folder.empty() || std::filesystem::is_directory(folder)) return;
+  make_folder(folder.parent_path());
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+    throw std::filesystem::filesystem_error("", folder, std::error_code(errno, std::generic_category()));
+  }
+}
+
 }  // namespace
 
 std::string utc_now() {
@@ -104,12 +113,15 @@ std::string move_aside(const std::string& path, const std::optional<StoreStamp>&
 }
 
 void create_empty(const std::string& path) {
-  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  std::error_code failed;
-  if (!folder.empty()) std::filesystem::create_directories(folder, failed);
-  if (failed) throw StoreError(path + ": cannot make its folder (" + failed.message() + ")");
-  const int descriptor = ::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  try {
+    make_folder(std::filesystem::path(path).parent_path());
+  } catch (const std::filesystem::filesystem_error& error) {
+    throw StoreError(path + ": cannot make its folder (" + error.code().message() + ")");
+  }
+  // Not a pipe that somebody put there: opening it would wait.
+  const int descriptor = ::open(path.c_str(), O_CREAT | O_WRONLY | O_NONBLOCK | O_CLOEXEC, 0600);
   if (descriptor < 0) throw StoreError(path + ": cannot be written (" + std::strerror(errno) + ")");
+  (void)::fchmod(descriptor, 0600);  // whatever the umask
   ::close(descriptor);
 }
 

@@ -35,6 +35,7 @@ struct RunFacts {
   std::string saved;      // UTC, of the latest checkpoint
   bool finished = false;  // the run ended in order
   std::string tokenizer;  // path as configured, made absolute; may be empty
+  std::string redact;     // what was left out of the text: "none", "text", "tokens"
   std::uint32_t max_samples_per_feature = 0;
   std::uint32_t random_samples_per_feature = 0;
   // Less than the two above if memory was bounded and the bound was reached.

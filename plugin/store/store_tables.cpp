@@ -108,6 +108,7 @@ RunFacts read_run_facts(const Database& database) {
   run.saved = meta.text("saved");
   run.finished = meta.text("finished") == "1";
   run.tokenizer = meta.text("tokenizer");
+  run.redact = meta.text("redact");
   run.max_samples_per_feature = meta.number<std::uint32_t>("max_samples_per_feature");
   run.random_samples_per_feature = meta.number<std::uint32_t>("random_samples_per_feature");
   run.kept_samples_per_feature = meta.number<std::uint32_t>("kept_samples_per_feature");
@@ -136,6 +137,7 @@ void write_run_facts(Database& database, const RunFacts& run) {
   put("saved", run.saved);
   put("finished", run.finished ? "1" : "0");
   put("tokenizer", run.tokenizer);
+  put("redact", run.redact);
   put_number("max_samples_per_feature", run.max_samples_per_feature);
   put_number("random_samples_per_feature", run.random_samples_per_feature);
   put_number("kept_samples_per_feature", run.kept_samples_per_feature);

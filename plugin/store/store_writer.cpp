@@ -12,8 +12,10 @@
 #include "plugin/store/store_format.h"
 #include "plugin/store/store_tables.h"
 #include "plugin/store/stored_sequences.h"
+#include "plugin/store/window_shift.h"
 
 namespace saetap {
+
 StoreWriter::StoreWriter(std::string path, RunHeader header) : path_(std::move(path)), header_(std::move(header)) {}
 
 void StoreWriter::go_on(const StoreStamp& found) {
@@ -44,7 +46,7 @@ void StoreWriter::go_on(const StoreStamp& found) {
 }
 
 void StoreWriter::begin_anew(std::uint64_t step) {
-  checkpoints_ = 0;
+  unsound_ = true;
   only_stored_before_ = std::max(only_stored_before_, step);
 }
 
@@ -57,15 +59,16 @@ void StoreWriter::save(const SampleCollector& collector, const CheckpointEvent& 
         (taken.parent_path() / (taken.stem().string() + "-" + header_.run_id + taken.extension().string())).string();
     found = read_stamp(path_);
   }
-  const bool ours =
-      found && checkpoints_ > 0 && found->run_id == header_.run_id && found->checkpoint == checkpoints_ && !unsound_;
-  if (!ours) {
+  const bool ours = found && found->run_id == header_.run_id && !unsound_ && is_ours(*found, collector);
+  if (ours) {
+    checkpoints_ = found->checkpoint;
+  } else {
     // What a save that failed then left behind is nothing to name.
     const auto moved = move_aside(path_, found);
     if (!moved.empty()) moved_aside_ = moved;
     create_empty(path_);
+    lost_before_ = only_stored_before_;
   }
-  if (!ours) lost_before_ = only_stored_before_;
   try {
     write(collector, event, !ours);
   } catch (const SqliteError& error) {
@@ -83,6 +86,16 @@ void StoreWriter::save(const SampleCollector& collector, const CheckpointEvent& 
   }
 }
 
+// A disk can report an error for what it did: the file is one checkpoint further than we know. It is taken up again,
+// unless what memory has cannot be told any more from what is there already.
+bool StoreWriter::is_ours(const StoreStamp& found, const SampleCollector& collector) const {
+  if (found.checkpoint == checkpoints_) return checkpoints_ > 0;
+  if (found.checkpoint != checkpoints_ + 1) return false;
+  const Database database(path_, Database::Mode::read_only);
+  return std::all_of(collector.sites().begin(), collector.sites().end(),
+                     [&](const auto& entry) { return can_be_shifted(database, entry.second); });
+}
+
 void StoreWriter::write(const SampleCollector& collector, const CheckpointEvent& event, bool whole) const {
   Database database(path_, Database::Mode::read_write);
   prepare_for_writing(database, whole);
@@ -91,7 +104,7 @@ void StoreWriter::write(const SampleCollector& collector, const CheckpointEvent&
   write_facts(database, collector, event);
   using Tables = CheckpointTransaction::Tables;
   const Tables tables = whole ? Tables::empty : site_taken_up_ ? Tables::site_taken_up : Tables::as_saved;
-  CheckpointTransaction(database, collector, tables).write(event);
+  CheckpointTransaction(database, collector, tables, header_.redact).write(event);
   transaction.commit();
 }
 
@@ -109,6 +122,7 @@ void StoreWriter::write_facts(Database& database, const SampleCollector& collect
   run.saved = utc_now();
   run.finished = event.last;
   run.tokenizer = header_.tokenizer;
+  run.redact = name_of(header_.redact);
   run.max_samples_per_feature = asked.max_samples_per_feature;
   run.random_samples_per_feature = asked.random_samples_per_feature;
   run.kept_samples_per_feature = in_force.max_samples_per_feature;

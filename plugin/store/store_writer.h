@@ -5,6 +5,7 @@
 #include <string>
 
 #include "plugin/collect/sample_collector.h"
+#include "plugin/config.h"
 #include "plugin/store/ranks.h"
 #include "plugin/store/sqlite.h"
 #include "plugin/store/store_files.h"
@@ -19,6 +20,7 @@ struct RunHeader {
   std::string started;    // UTC, ISO 8601
   std::string tokenizer;  // absolute path, may be empty
   std::uint64_t sample_collection_freq = 1;
+  Redact redact = Redact::nothing;
   RankOfRun rank{};
 };
 
@@ -53,6 +55,8 @@ class StoreWriter {
   [[nodiscard]] std::uint64_t missing_before() const { return missing_before_; }
 
  private:
+  // Whether a file of this run holds what we think it does.
+  [[nodiscard]] bool is_ours(const StoreStamp& found, const SampleCollector& collector) const;
   // `whole`: into an empty file.
   void write(const SampleCollector& collector, const CheckpointEvent& event, bool whole) const;
   void write_facts(Database& database, const SampleCollector& collector, const CheckpointEvent& event) const;
@@ -62,7 +66,7 @@ class StoreWriter {
   RunHeader header_;
   bool site_taken_up_ = false;            // since the latest save
   bool unsound_ = false;                  // a save found that the file cannot be read any more
-  std::uint64_t checkpoints_ = 0;         // written so far by this writer
+  std::uint64_t checkpoints_ = 0;         // in the file, as far as we know
   std::uint64_t only_stored_before_ = 0;  // steps before this one are in no memory any more
   std::uint64_t missing_before_ = 0;
   std::uint64_t lost_before_ = 0;  // the same, of all checkpoints in the file

@@ -54,14 +54,27 @@ void closed_to_history(Database& database, StoredSequences& sequences, const Sit
   sequences.keep_for_history(kept);
 }
 
+// Windows close one after the other: the store has this part if it has its newest window as a closed one.
+bool has_stored(const std::optional<PartRow>& closed, const Part& part) {
+  return closed && part.window.number <= closed->window.number;
+}
+
 }  // namespace
+
+bool can_be_shifted(const Database& database, const SiteCollection& collection) {
+  const Part* past = collection.part(PartKind::past);
+  const std::optional<PartRow> closed = read_part_row(database, collection.site->id, PartKind::closed);
+  return past == nullptr || !closed || has_stored(closed, *past) || past->first_step > closed->last_step;
+}
 
 void shift_windows(Database& database, StoredSequences& sequences, const SampleCollector& collector,
                    const SiteCollection& collection) {
   const int site = collection.site->id;
   const std::optional<PartRow> closed = read_part_row(database, site, PartKind::closed);
   const std::optional<PartRow> past = read_part_row(database, site, PartKind::past);
+  if (has_stored(closed, *collection.part(PartKind::closed))) return;
   const Part* unsaved = collection.part(PartKind::past);
+  if (unsaved != nullptr && has_stored(closed, *unsaved)) unsaved = nullptr;
   const CollectorOptions& options = collector.options();
   const bool limited = options.limit.alike != SampleLimit::Alike::no;
   if (closed) closed_to_history(database, sequences, *collection.site, *closed, limited);

@@ -241,3 +241,23 @@ TEST_CASE("a batch on its way keeps the text of its candidates' sequences, whate
   batch.keep_tokens(sequences);
   CHECK(kept(first).empty());  // of the batch before
 }
+
+TEST_CASE("what waits can be given up: the task at hand ends, the others are never begun, and what they held is free") {
+  std::atomic<bool> begun = false, release = false, other = false;
+  auto held = std::make_shared<int>(1);
+  const std::weak_ptr<int> watched = held;
+  {
+    CollectorThread thread(1000, ignore);
+    thread.post(0, [&] {
+      begun = true;
+      while (!release) std::this_thread::yield();
+    });
+    thread.post(0, [&other, held = std::move(held)] { other = true; });
+    while (!begun) std::this_thread::yield();
+    CHECK_FALSE(thread.drain(std::chrono::milliseconds(1)));
+    thread.abandon();
+    CHECK(watched.expired());
+    release = true;
+  }
+  CHECK_FALSE(other);
+}

@@ -38,6 +38,8 @@ TEST_CASE("an empty config has the documented defaults") {
   CHECK_FALSE(config.collapse_near_duplicates);
   CHECK(config.max_memory_mb == 4096);
   CHECK(config.checkpoint_seconds == 300);
+  CHECK(config.exit_seconds == 120);
+  CHECK(config.redact == Redact::nothing);
   CHECK(config.collect_train);
   CHECK(config.collect_eval);
   CHECK(config.rank_features_by == RankBy::max_activation);
@@ -45,6 +47,15 @@ TEST_CASE("an empty config has the documented defaults") {
   CHECK(config.log_level == LogLevel::info);
   CHECK(parse_config("{}", true).save_activation_samples);
   CHECK_FALSE(parse_config(R"({"save_activation_samples": false})", true).save_activation_samples);
+}
+
+TEST_CASE("what is left out of a store, and how long the end may take") {
+  CHECK(parse_config(R"({"saetap": {"redact": "text"}})").redact == Redact::text);
+  CHECK(parse_config(R"({"saetap": {"redact": "tokens"}})").redact == Redact::tokens);
+  CHECK(parse_config(R"({"saetap": {"redact": "none"}})").redact == Redact::nothing);
+  CHECK(refusal(R"({"saetap": {"redact": true}})").find("\"none\"") != std::string::npos);
+  CHECK(parse_config(R"({"saetap": {"exit_seconds": 7}})").exit_seconds == 7);
+  CHECK(refusal(R"({"saetap": {"exit_seconds": 0}})").find("exit_seconds") != std::string::npos);
 }
 
 TEST_CASE("the seven keys are read among a trainer's own, and \"saetap\" wins") {
