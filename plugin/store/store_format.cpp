@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace saetap {
 namespace {
@@ -203,7 +204,10 @@ void bind_statistics(Statement& statement, int parameter, const FeatureStatistic
       .bind(parameter + 5, stored(statistics.negative));
 }
 
-FeatureStatistics read_statistics(const Statement& statement, int column) {
+FeatureStatistics read_statistics(const Statement& statement, int column, const std::string& path) {
+  const bool sound = std::isfinite(statement.real(column + 1)) && std::isfinite(statement.real(column + 2)) &&
+                     std::abs(statement.real(column + 3)) <= double{std::numeric_limits<float>::max()};
+  if (!sound) throw StoreError(path + ": the store is damaged (a sum that is not a number)");
   return {unstored(statement.integer(column)),
           statement.real(column + 1),
           statement.real(column + 2),
