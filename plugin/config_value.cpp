@@ -48,6 +48,9 @@ Json parse_config_json(std::string_view text) {
   if (text.size() > kLargestConfig) {
     throw ConfigError("config: larger than " + std::to_string(kLargestConfig >> 20) + " MiB");
   }
+  if (const std::size_t zero = text.find('\0'); zero != text.npos) {  // for the parser the text would end there
+    throw ConfigError("config: not valid JSON at " + place_of(text, zero + 1));
+  }
   try {
     return Json::parse(text.begin(), text.end(), limit_depth);
   } catch (const Json::parse_error& error) {

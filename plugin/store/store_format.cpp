@@ -189,7 +189,9 @@ ActivationHistogram read_histogram(const Statement& statement, int column, const
   const auto first = statement.integer(column);
   auto counts = elements<std::uint64_t>(statement.blob(column + 1));
   const bool whole = statement.blob(column + 1).size() == counts.size() * sizeof(std::uint64_t);
-  if (!whole || first < 0 || first + static_cast<std::int64_t>(counts.size()) > kHistogramBins) {
+  // In this order no term overflows.
+  if (!whole || counts.size() > kHistogramBins || first < 0 ||
+      first > kHistogramBins - static_cast<std::int64_t>(counts.size())) {
     throw StoreError(path + ": the store is damaged (a histogram with impossible bins)");
   }
   return ActivationHistogram::of(static_cast<std::uint32_t>(first), std::move(counts));
