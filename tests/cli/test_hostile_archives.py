@@ -104,7 +104,7 @@ class HostileArchives(StoreTest):
         tensors.write_bytes(struct.pack("<Q", len(header)) + header + bytes(2560))
         self.assertEqual(self.index(tensors)[0], 0)
         damaged = self.folder / "damaged"
-        tries = 300 if LONG_FORM else 12
+        tries = 300 if LONG_FORM else 6
         for source in (self.rows, self.model, tensors):
             whole = source.read_bytes()
             for number in range(tries):
