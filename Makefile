@@ -6,6 +6,8 @@
 #   make provenance  which rows of activations find their token, and what that costs: writes docs/provenance.md (10 minutes)
 #   make bench     what recording costs, beside what people would write instead: writes docs/performance.md (35 minutes)
 #   make test-threads  the core's tests under ThreadSanitizer
+#   make test-memory   the core's and the program's tests under AddressSanitizer and UndefinedBehaviorSanitizer
+#   make fuzz      every reader of files by random ones, a minute each (make fuzz FUZZ_SECONDS=5)
 #   make lint      check the formatting
 #   make build     configure and compile only (a LibTorch of your own: make build CMAKE_PREFIX_PATH=/path/to/libtorch)
 #   make clean     remove what was built; `make distclean` also the virtual environment and the demo's files
@@ -16,6 +18,7 @@ PYTHON := .venv/bin/python
 SAETAP := $(BUILD)/bin/saetap
 # The short form that CI runs: make demo DEMO_TOKENS=20000
 DEMO_TOKENS ?=
+FUZZ_SECONDS ?= 60
 # Only what is said on make's command line counts: other tools set the variable in the environment for ends of their own.
 ifeq ($(origin CMAKE_PREFIX_PATH),command line)
 PREFIX := "-DCMAKE_PREFIX_PATH=$(CMAKE_PREFIX_PATH)"
@@ -28,7 +31,7 @@ endif
 EXPORTED := $(BUILD)/exported
 BENCHED := $(BUILD)/benchmarks
 
-.PHONY: demo test test-libraries test-threads provenance bench lint build venv packages prepared clean distclean
+.PHONY: demo test test-libraries test-threads test-memory fuzz provenance bench lint build venv packages prepared clean distclean
 
 demo: build prepared
 	DEMO_TOKENS=$(DEMO_TOKENS) examples/run_demo.sh $(BUILD)/bin
@@ -75,6 +78,17 @@ test-threads: packages
 	cmake --preset tsan >/dev/null
 	cmake --build --preset tsan
 	ctest --preset tsan
+
+test-memory: packages
+	cmake --preset asan >/dev/null
+	cmake --build --preset asan
+	ctest --preset asan
+
+fuzz: packages
+	@.ci/install_packages.sh .ci/apt-packages-fuzz.txt
+	cmake --preset fuzz >/dev/null
+	cmake --build --preset fuzz
+	tests/fuzz/run_fuzzers.sh build/fuzz $(FUZZ_SECONDS)
 
 build: packages $(BUILD_VENV)
 	cmake --preset $(PRESET) $(PREFIX) >/dev/null

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <span>
-#include <sstream>
 
 #include "plugin/config_value.h"
 #include "plugin/edit_distance.h"
+#include "plugin/file_content.h"
 
 namespace saetap {
 namespace {
@@ -162,6 +160,8 @@ const Key* find(std::span<const Key> keys, std::string_view name) {
 }
 
 std::string_view nearest(std::span<const Key> keys, std::string_view name) {
+  constexpr std::size_t kLongest = 64;  // no key is as long; one of megabytes is not to be compared with each of them
+  name = name.substr(0, kLongest);
   return std::min_element(
              keys.begin(), keys.end(),
              [&](const Key& a, const Key& b) { return edit_distance(a.name, name) < edit_distance(b.name, name); })
@@ -233,12 +233,10 @@ Config parse_config(std::string_view json_text, bool collect_by_default) {
 }
 
 Config load_config(const std::string& path, bool collect_by_default) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || std::filesystem::is_directory(path)) throw ConfigError(path + ": cannot be read");
-  text << file.rdbuf();
   try {
-    return parse_config(text.str(), collect_by_default);
+    return parse_config(file_content(path, kLargestConfig), collect_by_default);
+  } catch (const FileError& error) {
+    throw ConfigError(path + ": cannot be read (" + error.what() + ")");
   } catch (const ConfigError& error) {
     throw ConfigError(path + ": " + error.what());
   }

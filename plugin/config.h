@@ -94,6 +94,9 @@ struct Config {
   std::vector<std::string> warnings;
 };
 
+// Of a config's text, a trainer's own keys included.
+inline constexpr std::size_t kLargestConfig = std::size_t{4} << 20;
+
 // One line: the key, what was given, what is allowed, and the nearest known key.
 class ConfigError : public std::runtime_error {
   using std::runtime_error::runtime_error;

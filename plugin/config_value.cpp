@@ -12,6 +12,7 @@ using Json = nlohmann::json;
 
 constexpr int kDeepest = 64;             // foreign parts of a trainer's config may nest; none does so deeply
 constexpr std::size_t kShownBytes = 40;  // of a wrong value
+constexpr std::size_t kShownKey = 100;   // and of the path of its key
 
 // What was given, as the user wrote it, short enough for one line.
 std::string shown(const Json& json) {
@@ -44,6 +45,12 @@ Json parse_config_json(std::string_view text) {
     if (depth > kDeepest) throw ConfigError("config: nested more than " + std::to_string(kDeepest) + " levels deep");
     return true;
   };
+  if (text.size() > kLargestConfig) {
+    throw ConfigError("config: larger than " + std::to_string(kLargestConfig >> 20) + " MiB");
+  }
+  if (const std::size_t zero = text.find('\0'); zero != text.npos) {  // for the parser the text would end there
+    throw ConfigError("config: not valid JSON at " + place_of(text, zero + 1));
+  }
   try {
     return Json::parse(text.begin(), text.end(), limit_depth);
   } catch (const Json::parse_error& error) {
@@ -59,7 +66,8 @@ void ConfigValue::refuse(std::string_view allowed) const {
 }
 
 std::string ConfigValue::quoted_path() const {
-  return Json(path_).dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::string shown = path_.size() > kShownKey ? path_.substr(0, kShownKey) + "..." : path_;
+  return Json(shown).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 bool ConfigValue::boolean() const {

@@ -12,7 +12,8 @@
 
 namespace saetap {
 
-// Parses the text of a config. Throws ConfigError: not JSON, not UTF-8, or nested beyond any config's depth.
+// Parses the text of a config. Throws ConfigError: not JSON, not UTF-8, nested deeper or larger than any config is. Of
+// a key that stands twice in an object the last one counts, as for Python's reader.
 [[nodiscard]] nlohmann::json parse_config_json(std::string_view text);
 
 // A view: the JSON must outlive it. What cannot be read as asked for is a ConfigError.

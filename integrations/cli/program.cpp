@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <iostream>
+#include <new>
 #include <string_view>
 
 #include "integrations/analysis/visible_text.h"
@@ -74,6 +75,8 @@ int run_program(int argc, char** argv) {
     return parse_and_run(program, static_cast<int>(dashes - argv), argv);
   } catch (const Failure& failure) {
     return fail(failure.status(), failure.what());
+  } catch (const std::bad_alloc&) {
+    return fail(Status::bad_input, "there is not enough memory for this");
   } catch (const std::exception& error) {
     return fail(Status::bad_input, error.what());
   }

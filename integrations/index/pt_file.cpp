@@ -9,6 +9,7 @@
 
 #include "integrations/cli/failure.h"
 #include "integrations/index/tensor_file.h"
+#include "integrations/libtorch/archive.h"
 #include "integrations/libtorch/first_line.h"
 
 namespace saetap::index {
@@ -157,6 +158,7 @@ NamedTensors pt_tensors(const Mapping& file) {
   } catch (const std::exception& error) {
     refuse("a zip archive that is not of PyTorch, or it is cut short or damaged: " + first_line(error));
   }
+  check_unpacked_size(*archive, file->bytes().size());
   if (archive->hasRecord("constants.pkl")) return module_tensors(file);
   if (archive->hasRecord("data.pkl")) return saved_tensors(file, *archive);
   refuse("a zip archive, but not one of torch.save");

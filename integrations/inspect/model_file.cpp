@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "integrations/cli/failure.h"
+#include "integrations/libtorch/archive.h"
 #include "integrations/libtorch/first_line.h"
 
 namespace saetap::inspect {
@@ -59,6 +60,7 @@ void check_contents(const std::string& path) {
     const bool whole = says(error, "not in a subdirectory") || says(error, "hasRecord(\"version\")");
     refuse(whole ? kOtherArchive : kDamaged);
   }
+  check_unpacked_size(*archive, fs::file_size(path));
   if (archive->hasRecord("constants.pkl") || archive->hasRecord("model.json")) return;
   if (archive->hasRecord("archive_format")) refuse("an archive of torch.export, not a TorchScript file");
   if (!archive->hasRecord("data.pkl")) refuse(kOtherArchive);

@@ -1,35 +1,15 @@
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "integrations/tokenizers/tokenizer.h"
 #include "integrations/tokenizers/tokenizer_formats.h"
+#include "plugin/file_content.h"
 
 namespace saetap {
 namespace {
 
-constexpr std::uintmax_t kLargestFile = std::uintmax_t{256} << 20;  // the largest in public use are below 40 MB
-
-// A folder or a device would read as an empty or an endless file, so only regular files are opened.
-std::string content_of(const std::string& path) {
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (error) throw TokenizerError(error.message());
-  if (!std::filesystem::is_regular_file(status)) throw TokenizerError("not a file");
-  const std::uintmax_t size = std::filesystem::file_size(path, error);
-  if (error) throw TokenizerError(error.message());
-  if (size > kLargestFile) throw TokenizerError("too large for a tokenizer");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw TokenizerError(std::strerror(errno));
-  std::string bytes(static_cast<std::size_t>(size), '\0');
-  file.read(bytes.data(), static_cast<std::streamsize>(size));
-  if (file.bad()) throw TokenizerError("cannot be read");
-  bytes.resize(static_cast<std::size_t>(file.gcount()));
-  return bytes;
-}
+constexpr std::size_t kLargestFile = std::size_t{256} << 20;  // the largest in public use are below 40 MB
 
 // vocab.json may hold any word as a key, "model" and "vocab" too: what tells it is that there are only numbers.
 bool is_vocab_json(const nlohmann::json& parsed) {
@@ -72,10 +52,12 @@ std::unique_ptr<Tokenizer> from_any(const std::string& path, std::string_view by
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path) {
   try {
-    return from_any(path, content_of(path));
+    return from_any(path, file_content(path, kLargestFile));
   } catch (const UnsupportedTokenizer& error) {
     throw UnsupportedTokenizer("tokenizer " + path + ": " + error.what());
   } catch (const TokenizerError& error) {
+    throw TokenizerError("tokenizer " + path + ": " + error.what());
+  } catch (const FileError& error) {
     throw TokenizerError("tokenizer " + path + ": " + error.what());
   } catch (const std::exception& error) {
     throw TokenizerError("tokenizer " + path + ": cannot be read (" + error.what() + ")");

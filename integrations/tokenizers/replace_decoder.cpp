@@ -13,9 +13,12 @@ class ReplaceDecoder : public Decoder {
   ReplaceDecoder(std::string from, std::string to) : from_(std::move(from)), to_(std::move(to)) {}
 
   void decode(std::vector<OwnedText>& parts) const override {
+    std::size_t length = 0;
     for (OwnedText& part : parts) {
       // The reference looks for nothing in an empty part, not even for an empty pattern.
       if (!part.empty()) part.replace_all(from_, to_);
+      length += part.text().size();
+      if (length > kLongestText) throw TextTooLong();
     }
   }
 

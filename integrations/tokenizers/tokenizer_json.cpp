@@ -43,9 +43,12 @@ class JsonTokenizer : public Tokenizer {
   [[nodiscard]] std::vector<OwnedText> entries(std::span<const std::int32_t> tokens) const {
     std::vector<OwnedText> parts;
     parts.reserve(tokens.size());
+    std::size_t length = 0;
     for (std::uint32_t i = 0; i < tokens.size(); ++i) {
       const std::string* entry = vocabulary_.entry(tokens[i]);
       parts.emplace_back(entry ? *entry : unknown_id_text(tokens[i]), i);
+      length += parts.back().text().size();
+      if (length > kLongestText) throw TextTooLong();
     }
     return parts;
   }

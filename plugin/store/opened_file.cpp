@@ -33,7 +33,8 @@ std::string stores_of_ranks(const std::string& path) {
 Database open_rolled_back(const std::string& path) {
   std::error_code failed;
   if (!std::filesystem::exists(path, failed)) throw StoreError(path + ": no such file" + stores_of_ranks(path));
-  if (std::filesystem::file_size(path, failed) == 0) throw StoreError(path + ": empty, no checkpoint was saved yet");
+  if (std::filesystem::is_regular_file(path, failed) && std::filesystem::file_size(path, failed) == 0)
+    throw StoreError(path + ": empty, no checkpoint was saved yet");
   Database database(path, Database::Mode::read_only);
   if (!needs_rollback(database)) return database;
   try {

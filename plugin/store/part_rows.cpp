@@ -58,7 +58,7 @@ FeatureRows FeatureReader::read(std::uint32_t feature, bool with_groups, Context
   FeatureRows rows;
   for (Statement* select : {&statistics_, &samples_, &random_samples_}) select->bind(2, std::int64_t{feature});
   while (statistics_.step()) {
-    rows.statistics = read_statistics(statistics_, 0);
+    rows.statistics = read_statistics(statistics_, 0, path_);
     rows.histogram = read_histogram(statistics_, kStatisticsColumns, path_);
   }
   while (samples_.step()) {

@@ -1,7 +1,11 @@
 #include <charconv>
-#include <fstream>
+#include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <type_traits>
+#include <utility>
 
+#include "plugin/file_content.h"
 #include "plugin/store/samples_json.h"
 
 namespace saetap {
@@ -9,10 +13,36 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr std::size_t kLargestFile = std::size_t{1} << 30;  // the defaults make some MB
+
+// A text, a number or a list of numbers. JSON's own conversion would cut a number that does not fit.
+template <typename T>
+T value_of(const Json& json) {
+  if constexpr (std::is_integral_v<T>) {
+    const bool fits = json.is_number_unsigned()
+                          ? std::in_range<T>(json.get<std::uint64_t>())
+                          : json.is_number_integer() && std::in_range<T>(json.get<std::int64_t>());
+    if (!fits) throw std::invalid_argument("a whole number is none, or too large");
+    return json.get<T>();
+  } else if constexpr (std::is_floating_point_v<T>) {
+    const auto value = json.get<double>();
+    if (!(std::abs(value) <= double{std::numeric_limits<T>::max()}))
+      throw std::invalid_argument("a number is too large");
+    return static_cast<T>(value);
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    return json.get<std::string>();
+  } else {
+    if (!json.is_array()) throw std::invalid_argument("a list is none");
+    T values;
+    for (const Json& value : json) values.push_back(value_of<typename T::value_type>(value));
+    return values;
+  }
+}
+
 template <typename T>
 T or_empty(const Json& json, const char* key) {
   const Json& value = json.at(key);
-  return value.is_null() ? T{} : value.get<T>();
+  return value.is_null() ? T{} : value_of<T>(value);
 }
 
 SequenceId sequence_from(const std::string& text) {
@@ -24,10 +54,10 @@ SequenceId sequence_from(const std::string& text) {
 
 JsonSample read_sample(const Json& json) {
   JsonSample read;
-  read.sample.sequence = sequence_from(json.at("sequence").get<std::string>());
-  read.sample.activation = json.at("activation").get<float>();
-  read.sample.position = json.at("position").get<std::uint32_t>();
-  read.sample.step = json.at("step").get<std::uint32_t>();
+  read.sample.sequence = sequence_from(value_of<std::string>(json.at("sequence")));
+  read.sample.activation = value_of<float>(json.at("activation"));
+  read.sample.position = value_of<std::uint32_t>(json.at("position"));
+  read.sample.step = value_of<std::uint32_t>(json.at("step"));
   read.token_id = or_empty<std::int32_t>(json, "token_id");
   read.text = or_empty<std::string>(json, "text");
   read.context_token_ids = or_empty<std::vector<std::int32_t>>(json, "context_token_ids");
@@ -45,30 +75,30 @@ JsonSample read_sample(const Json& json) {
 
 JsonFeature read_feature(const Json& json) {
   JsonFeature feature;
-  feature.feature = json.at("feature").get<std::uint32_t>();
+  feature.feature = value_of<std::uint32_t>(json.at("feature"));
   const Json& statistics = json.at("statistics");
-  feature.active_count = statistics.at("active_count").get<std::uint64_t>();
-  feature.density = statistics.at("density").get<double>();
-  feature.max = statistics.at("max").get<double>();
-  feature.mean = statistics.at("mean").get<double>();
-  feature.std = statistics.at("std").get<double>();
+  feature.active_count = value_of<std::uint64_t>(statistics.at("active_count"));
+  feature.density = value_of<double>(statistics.at("density"));
+  feature.max = value_of<double>(statistics.at("max"));
+  feature.mean = value_of<double>(statistics.at("mean"));
+  feature.std = value_of<double>(statistics.at("std"));
   for (const Json& sample : json.at("samples")) feature.samples.push_back(read_sample(sample));
   return feature;
 }
 
 SamplesJson read_all(const Json& json) {
-  if (json.at("format").get<std::string>() != "saetap samples") throw std::invalid_argument("another format");
-  if (json.at("format_version").get<int>() != 1) throw std::invalid_argument("a format version other than 1");
+  if (value_of<std::string>(json.at("format")) != "saetap samples") throw std::invalid_argument("another format");
+  if (value_of<int>(json.at("format_version")) != 1) throw std::invalid_argument("a format version other than 1");
   SamplesJson all;
-  all.scope = json.at("scope").get<std::string>() == "recent" ? Scope::recent : Scope::all_time;
+  all.scope = value_of<std::string>(json.at("scope")) == "recent" ? Scope::recent : Scope::all_time;
   const Json& config = json.at("config");
-  all.max_samples_per_feature = config.at("max_samples_per_feature").get<std::uint32_t>();
-  all.sample_context_size = config.at("sample_context_size").get<std::uint32_t>();
-  all.sample_activation_threshold = config.at("sample_activation_threshold").get<float>();
+  all.max_samples_per_feature = value_of<std::uint32_t>(config.at("max_samples_per_feature"));
+  all.sample_context_size = value_of<std::uint32_t>(config.at("sample_context_size"));
+  all.sample_activation_threshold = value_of<float>(config.at("sample_activation_threshold"));
   for (const Json& site : json.at("sites")) {
     JsonSite& read = all.sites.emplace_back();
-    read.name = site.at("name").get<std::string>();
-    read.features = site.at("features").get<std::int64_t>();
+    read.name = value_of<std::string>(site.at("name"));
+    read.features = value_of<std::int64_t>(site.at("features"));
     for (const Json& feature : site.at("top_features")) read.top_features.push_back(read_feature(feature));
   }
   return all;
@@ -77,12 +107,14 @@ SamplesJson read_all(const Json& json) {
 }  // namespace
 
 SamplesJson read_samples_json(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw StoreError(path + ": cannot be read");
-  const Json json = Json::parse(file, nullptr, false);
-  if (json.is_discarded()) throw StoreError(path + ": not valid JSON");
   try {
+    const Json json = Json::parse(file_content(path, kLargestFile), nullptr, false);
+    if (json.is_discarded()) throw StoreError(path + ": not valid JSON");
     return read_all(json);
+  } catch (const StoreError&) {
+    throw;
+  } catch (const FileError& error) {
+    throw StoreError(path + ": cannot be read (" + error.what() + ")");
   } catch (const std::exception& error) {
     throw StoreError(path + ": not a samples.json of saetap (" + error.what() + ")");
   }

@@ -2,6 +2,8 @@
 
 #include <sqlite3.h>
 
+#include <filesystem>
+
 namespace saetap {
 namespace {
 
@@ -34,6 +36,18 @@ std::string explain(int code, const std::string& detail) {
   }
 }
 
+// A relative name could be read as a URI ("file:a?mode=memory") or as no file at all (":memory:").
+std::string plain_name(const std::string& path) {
+  return path.starts_with('/') ? path : "./" + path;
+}
+
+// A store is tables alone: a table of somebody else's file could be a query that never ends.
+void read_tables_alone(sqlite3* database) {
+  sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(database, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
+  sqlite3_db_config(database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+}
+
 }  // namespace
 
 SqliteError::SqliteError(const std::string& path, int code, const std::string& detail)
@@ -44,12 +58,19 @@ void Database::Close::operator()(sqlite3* database) const {
 }
 
 Database::Database(std::string path, Mode mode) : path_(std::move(path)) {
+  std::error_code unknown;
+  const auto status = std::filesystem::status(path_, unknown);
+  // Opening a pipe would wait for ever.
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    throw SqliteError(path_, SQLITE_CANTOPEN, "not a file");
+  }
   sqlite3* opened = nullptr;
-  const int code = sqlite3_open_v2(path_.c_str(), &opened, open_flags(mode), nullptr);
+  const int code = sqlite3_open_v2(plain_name(path_).c_str(), &opened, open_flags(mode), nullptr);
   database_.reset(opened);
   if (opened == nullptr) throw SqliteError(path_, code, sqlite3_errstr(code));
   if (code != SQLITE_OK) fail(code);
   sqlite3_extended_result_codes(opened, 1);
+  read_tables_alone(opened);
   sqlite3_busy_timeout(opened, kBusyMilliseconds);
 }
 

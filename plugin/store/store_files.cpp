@@ -60,13 +60,14 @@ std::string utc_now() {
 
 std::optional<StoreStamp> read_stamp(const std::string& path) {
   try {
-    if (!std::filesystem::exists(path)) return std::nullopt;
+    if (!std::filesystem::is_regular_file(path)) return std::nullopt;
     Database database(path, Database::Mode::read_write);  // to write, so that SQLite can roll back what a kill left
     Statement application = database.prepare("PRAGMA application_id");
     if (!application.step() || application.integer(0) != kApplicationId) return std::nullopt;
     const Transaction nobody_writes(database);  // waits for another process's checkpoint to end
     StoreStamp stamp;
-    Statement meta = database.prepare("SELECT key, value FROM meta");
+    Statement meta =
+        database.prepare("SELECT key, value FROM meta WHERE key IN ('run_id', 'saved', 'checkpoint') LIMIT 3");
     while (meta.step()) {
       const std::string key = meta.text(0);
       const std::string value = meta.text(1);
@@ -88,7 +89,7 @@ std::optional<StoreStamp> read_stamp(const std::string& path) {
 
 std::string move_aside(const std::string& path, const std::optional<StoreStamp>& stamp) {
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0 || status.st_size == 0) return "";
+  if (::stat(path.c_str(), &status) != 0 || (S_ISREG(status.st_mode) && status.st_size == 0)) return "";
   std::string time = stamp ? name_from(stamp->saved) : "";
   if (time.empty()) time = name_from(utc_text(status.st_mtime));
   const std::string journal = path + "-journal";

@@ -16,12 +16,12 @@ struct StoreStamp {
   std::string saved;  // UTC, ISO 8601
 };
 
-// The stamp of the file; nothing if there is none or it is no store. Brings a store whose writer was killed back to its
-// last checkpoint.
+// The stamp of the file; nothing if there is none or it is no store (nor any file). Brings a store whose writer was
+// killed back to its last checkpoint.
 [[nodiscard]] std::optional<StoreStamp> read_stamp(const std::string& path);
 
-// Renames `path`, if it is there and not empty, and the .json beside it to a name that tells when it was saved. Returns
-// the new name; "" if there was nothing to rename. Throws StoreError.
+// Renames `path`, if it is there and no empty file, and the .json beside it to a name that tells when it was saved.
+// Returns the new name; "" if there was nothing to rename. Throws StoreError.
 std::string move_aside(const std::string& path, const std::optional<StoreStamp>& stamp);
 
 // Makes the folder, and in it an empty file that only its owner can read: it will hold text trained on. Throws

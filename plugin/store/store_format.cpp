@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace saetap {
 namespace {
@@ -193,7 +194,9 @@ ActivationHistogram read_histogram(const Statement& statement, int column, const
   const auto first = statement.integer(column);
   auto counts = elements<std::uint64_t>(statement.blob(column + 1));
   const bool whole = statement.blob(column + 1).size() == counts.size() * sizeof(std::uint64_t);
-  if (!whole || first < 0 || first + static_cast<std::int64_t>(counts.size()) > kHistogramBins) {
+  // In this order no term overflows.
+  if (!whole || counts.size() > kHistogramBins || first < 0 ||
+      first > kHistogramBins - static_cast<std::int64_t>(counts.size())) {
     throw StoreError(path + ": the store is damaged (a histogram with impossible bins)");
   }
   return ActivationHistogram::of(static_cast<std::uint32_t>(first), std::move(counts));
@@ -208,7 +211,10 @@ void bind_statistics(Statement& statement, int parameter, const FeatureStatistic
       .bind(parameter + 5, stored(statistics.negative));
 }
 
-FeatureStatistics read_statistics(const Statement& statement, int column) {
+FeatureStatistics read_statistics(const Statement& statement, int column, const std::string& path) {
+  const bool sound = std::isfinite(statement.real(column + 1)) && std::isfinite(statement.real(column + 2)) &&
+                     std::abs(statement.real(column + 3)) <= double{std::numeric_limits<float>::max()};
+  if (!sound) throw StoreError(path + ": the store is damaged (a sum that is not a number)");
   return {unstored(statement.integer(column)),
           statement.real(column + 1),
           statement.real(column + 2),

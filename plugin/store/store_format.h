@@ -81,7 +81,8 @@ void bind_histogram(Statement& statement, int parameter, const ActivationHistogr
 // Six columns: active, sum, sum_of_squares, max, nonfinite, negative.
 inline constexpr int kStatisticsColumns = 6;
 void bind_statistics(Statement& statement, int parameter, const FeatureStatistics& statistics);
-[[nodiscard]] FeatureStatistics read_statistics(const Statement& statement, int column);
+// Throws StoreError: a sum or the maximum is not finite, so that its mean would have no place in an order.
+[[nodiscard]] FeatureStatistics read_statistics(const Statement& statement, int column, const std::string& path);
 
 // Counts are unsigned here and 64-bit signed in SQLite: the same bits.
 [[nodiscard]] inline std::int64_t stored(std::uint64_t value) {

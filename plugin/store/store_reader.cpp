@@ -4,7 +4,9 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <numeric>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "plugin/collect/feature_table.h"
@@ -103,10 +105,12 @@ std::vector<FeatureStatistics> StoreReader::statistics(int site, Scope scope) co
       "SELECT feature, active, sum, sum_of_squares, max, nonfinite, negative FROM feature WHERE site = ? AND part = ?");
   for (std::size_t i = 0; i < parts; ++i) {
     select.bind(0, std::int64_t{site}).bind(1, std::string_view(names[i]));
+    std::size_t rows = 0;
     while (select.step()) {
       const std::uint64_t feature = unstored(select.integer(0));
-      if (feature >= all.size()) throw StoreError(path() + ": the store is damaged (a feature the site does not have)");
-      all[feature].add(read_statistics(select, 1));
+      if (feature >= all.size() || ++rows > all.size())
+        throw StoreError(path() + ": the store is damaged (a feature the site does not have)");
+      all[feature].add(read_statistics(select, 1, path()));
     }
   }
   return all;
@@ -124,7 +128,9 @@ void StoreReader::each_part(Statement& select, int site, std::uint32_t feature, 
   for (std::size_t i = 0; i < parts; ++i) {
     select.reset();  // a damaged row before may have ended the last use early
     select.bind(0, std::int64_t{site}).bind(1, std::string_view(names[i])).bind(2, std::int64_t{feature});
-    while (select.step()) read(select);
+    if (!select.step()) continue;
+    read(select);
+    if (select.step()) throw StoreError(path() + ": the store is damaged (a feature twice)");
   }
 }
 
@@ -162,10 +168,18 @@ std::vector<std::optional<std::vector<ContextActivation>>> StoreReader::context_
     if (lists.size() != stored_samples.size()) {
       throw StoreError(path() + ": the store is damaged (sample columns of different lengths)");
     }
+    // There may be a million of each.
+    const auto before = [](const Sample& a, const Sample& b) {
+      return std::tie(a.sequence, a.position, a.step, a.activation) <
+             std::tie(b.sequence, b.position, b.step, b.activation);
+    };
+    std::vector<std::size_t> order(stored_samples.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::sort(order, before, [&](std::size_t at) { return stored_samples[at]; });
     for (std::size_t i = 0; i < samples.size(); ++i) {
-      const auto same = std::find(stored_samples.begin(), stored_samples.end(), samples[i]);
-      if (same != stored_samples.end())
-        found[i] = std::move(lists[static_cast<std::size_t>(same - stored_samples.begin())]);
+      const auto same =
+          std::ranges::lower_bound(order, samples[i], before, [&](std::size_t at) { return stored_samples[at]; });
+      if (same != order.end() && stored_samples[*same] == samples[i]) found[i] = std::move(lists[*same]);
     }
   });
   return found;
@@ -193,6 +207,9 @@ std::vector<std::pair<std::int32_t, std::string>> StoreReader::token_texts() con
   Statement select = state_->database.prepare("SELECT id, text FROM token ORDER BY id");
   while (select.step()) {
     const auto bytes = select.blob(1);
+    if (!texts.empty() && select.integer(0) <= texts.back().first) {
+      throw StoreError(path() + ": the store is damaged (the text of a token twice)");
+    }
     texts.emplace_back(static_cast<std::int32_t>(select.integer(0)),
                        std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   }
@@ -203,20 +220,20 @@ std::vector<float> StoreReader::decoder_directions(int site) const {
   const Site& of = state_->site(site);
   Statement select = state_->database.prepare("SELECT block, directions FROM decoder WHERE site = ? ORDER BY block");
   select.bind(0, std::int64_t{site});
+  const std::size_t expected = static_cast<std::size_t>(of.features) * static_cast<std::size_t>(of.d_out);
+  const StoreError another_size(path() + ": the store is damaged (decoder directions of another size)");
   std::vector<float> directions;
   for (std::int64_t block = 0; select.step(); ++block) {
     const std::span<const std::byte> bytes = select.blob(1);
     if (select.integer(0) != block) throw StoreError(path() + ": the store is damaged (a decoder block is missing)");
+    if (bytes.size() / 2 > expected - directions.size()) throw another_size;
     for (std::size_t i = 0; i + 2 <= bytes.size(); i += 2) {
       std::uint16_t half = 0;
       std::memcpy(&half, bytes.data() + i, sizeof half);
       directions.push_back(float_from_half(half));
     }
   }
-  const std::size_t expected = static_cast<std::size_t>(of.features) * static_cast<std::size_t>(of.d_out);
-  if (!directions.empty() && directions.size() != expected) {
-    throw StoreError(path() + ": the store is damaged (decoder directions of another size)");
-  }
+  if (!directions.empty() && directions.size() != expected) throw another_size;
   return directions;
 }
 

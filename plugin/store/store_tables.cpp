@@ -26,7 +26,10 @@ class Meta {
  public:
   explicit Meta(const Database& database) : path_(database.path()) {
     Statement select = database.prepare("SELECT key, value FROM meta");
-    while (select.step()) values_[select.text(0)] = select.text(1);
+    while (select.step()) {
+      if (values_.emplace(select.text(0), select.text(1)).second) continue;
+      throw StoreError(path_ + ": the store is damaged (a key of meta twice)");
+    }
   }
 
   std::string text(const std::string& key) const {
@@ -85,7 +88,9 @@ void cover(ScopeFacts& facts, const ScopeFacts& part) {
 void read_scopes(const Database& database, StoredSite& stored_site) {
   Statement select = database.prepare("SELECT part, first_step, last_step, eligible FROM part WHERE site = ?");
   select.bind(0, std::int64_t{stored_site.site.id});
+  std::size_t parts = 0;
   while (select.step()) {
+    if (++parts > kPartKinds) throw StoreError(database.path() + ": the store is damaged (more parts than there are)");
     const ScopeFacts part{unstored(select.integer(1)), unstored(select.integer(2)), unstored(select.integer(3))};
     if (part.eligible == 0) continue;
     cover(stored_site.all_time, part);
@@ -190,7 +195,12 @@ std::vector<StoredSite> read_sites(const Database& database) {
       "1 FROM decoder WHERE site = site.id) "
       "FROM site ORDER BY id");
   std::vector<StoredSite> sites;
-  while (select.step()) sites.push_back(read_site(select, database.path()));
+  while (select.step()) {
+    sites.push_back(read_site(select, database.path()));
+    if (sites.size() > 1 && sites.back().site.id <= sites[sites.size() - 2].site.id) {
+      throw StoreError(database.path() + ": the store is damaged (a site twice)");
+    }
+  }
   for (StoredSite& stored_site : sites) read_scopes(database, stored_site);
   return sites;
 }
@@ -200,7 +210,7 @@ TokenRun read_token_run(Statement& segments, const Sample& sample, std::uint32_t
   const std::uint64_t own = sample.position / kSegmentTokens;
   segments.bind(0, stored(sample.sequence)).bind(1, std::int64_t{range.first}).bind(2, std::int64_t{range.last});
   TokenRun run;
-  while (segments.step()) {
+  for (std::uint64_t most = std::uint64_t{range.last} - range.first + 1; most > 0 && segments.step(); --most) {
     const std::uint64_t begin = unstored(segments.integer(0)) * kSegmentTokens;
     const std::uint64_t end = run.first + run.tokens.size();
     if (begin != end || run.tokens.empty()) {

@@ -343,7 +343,7 @@ class RandomRun {
       const auto feature = static_cast<std::uint32_t>(select.integer(1));
       REQUIRE_FALSE(recent.contains(window));
       REQUIRE(unstored(select.integer(2)) == record_.eligible.at(window));
-      REQUIRE(read_statistics(select, 3) == brute_statistics(record_.features[feature], {window}));
+      REQUIRE(read_statistics(select, 3, "") == brute_statistics(record_.features[feature], {window}));
       const std::vector<Sample> top = read_samples(select, 9, store.path());
       // Where memory was bounded, k may have been larger when this was saved.
       REQUIRE(top == expected(feature, {window}, top.size()));

@@ -158,7 +158,8 @@ TEST_CASE("a misspelt key of a trainer's own config is a warning, a foreign one 
 TEST_CASE("a config file that is wrong or missing is named") {
   const saetap::testing::TemporaryFolder folder;
   const std::string path = folder.file("tap.json");
-  CHECK_THROWS_WITH_AS((void)load_config(path), (path + ": cannot be read").c_str(), ConfigError);
+  CHECK_THROWS_WITH_AS((void)load_config(path), (path + ": cannot be read (No such file or directory)").c_str(),
+                       ConfigError);
   std::ofstream(path).flush();
   CHECK_THROWS_WITH_AS((void)load_config(path), (path + ": config: not valid JSON at line 1, column 1").c_str(),
                        ConfigError);
