@@ -121,7 +121,7 @@ constexpr std::array<Key, 7> kOriginalKeys{{
      [](Config& c, const ConfigValue& v) { c.samples_per_feature_to_save = v.whole(0, 1'000'000); }},
 }};
 
-constexpr std::array<Key, 17> kOwnKeys{{
+constexpr std::array<Key, 18> kOwnKeys{{
     {"hooks", read_hooks},
     {"activation_scale", read_scale},
     {"output_dir", [](Config& c, const ConfigValue& v) { c.output_dir = v.text(1); }},
@@ -134,6 +134,7 @@ constexpr std::array<Key, 17> kOwnKeys{{
      [](Config& c, const ConfigValue& v) { c.max_samples_per_sequence = v.whole(0, 1'000'000); }},
     {"collapse_near_duplicates", [](Config& c, const ConfigValue& v) { c.collapse_near_duplicates = v.boolean(); }},
     {"max_memory_mb", [](Config& c, const ConfigValue& v) { c.max_memory_mb = v.whole(0, 1'000'000'000); }},
+    {"resume", [](Config& c, const ConfigValue& v) { c.resume = v.boolean(); }},
     {"checkpoint_seconds", [](Config& c, const ConfigValue& v) { c.checkpoint_seconds = v.whole(1, 1'000'000); }},
     {"exit_seconds", [](Config& c, const ConfigValue& v) { c.exit_seconds = v.whole(1, 1'000'000); }},
     {"phases", read_phases},

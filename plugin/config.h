@@ -81,6 +81,7 @@ struct Config {
   std::int64_t max_samples_per_sequence = 0;  // of a feature; 0: no limit
   bool collapse_near_duplicates = false;      // of samples with the same text around them, only the strongest
   std::int64_t max_memory_mb = 4096;          // for all that is kept; 0: no bound
+  bool resume = false;                        // goes on with the store that is there
   std::int64_t checkpoint_seconds = 300;
   std::int64_t exit_seconds = 120;  // that saving may hold up the end of the program
   bool collect_train = true;        // "phases"

@@ -27,6 +27,12 @@ void SampleCollector::go_on(const Site& site, const KeptWindow& kept) {
   part.mark_saved();
 }
 
+void SampleCollector::forget(const Site& site) {
+  SiteCollection& collection = sites_.at(site.id);
+  release_part(collection.part(PartKind::open));
+  collection = SiteCollection(site, options_);
+}
+
 // Of the places met before only those that are kept matter: the others are in no table in which they could be found.
 void SampleCollector::take_back(SiteCollection& collection, const Sample& sample, const KeptWindow& kept) {
   const TokenPosition at{sample.sequence, sample.position};

@@ -34,6 +34,9 @@ class SampleCollector : public Callback {
   // Goes on with a window of an attached site that has collected nothing yet. What is kept is in the store.
   void go_on(const Site& site, const KeptWindow& kept);
 
+  // Forgets an attached site's open window again.
+  void forget(const Site& site);
+
   // Whether a closed window waits for a save, to leave memory.
   [[nodiscard]] bool wants_save() const;
 

@@ -34,6 +34,8 @@ class AttachedSite {
  public:
   AttachedSite(Site site, const c10::IValue& owner);
 
+  // The site of an earlier run, whose counts go on; before the first call.
+  void go_on_from(const SiteCounts& counts) { counts_ = counts; }
   // What the callbacks want; before the first call.
   void listen(std::shared_ptr<BarBoard> board) { board_ = std::move(board); }
 

@@ -1,12 +1,16 @@
 #include "plugin/session/collection.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
 #include "hooks/libtorch.h"
 #include "plugin/log.h"
 #include "plugin/session/run_identity.h"
+#include "plugin/store/ranks.h"
 #include "plugin/store/samples_json.h"
+#include "plugin/store/store_files.h"
+#include "plugin/store/store_format.h"
 #include "plugin/store/store_reader.h"
 
 namespace saetap {
@@ -41,17 +45,51 @@ void warn(const std::string& what) {
 Collection::Collection(const Config& config, const std::string& program, std::shared_ptr<const Tokenizer> tokenizer)
     : config_(config),
       tokenizer_(std::move(tokenizer)),
-      writer_((std::filesystem::path(config.output_dir) / "samples.saetap").string(), run_header(config, program)),
+      header_(run_header(config, program)),
+      folder_(rank_folder(config.output_dir, header_.rank)),
+      writer_((std::filesystem::path(folder_) / kStoreFileName).string(), header_),
+      resumption_(writer_),
+      request_(folder_),
       callbacks_(warn),
       thread_(kMostWaiting, [](const std::string& what) { log(LogLevel::error, "collector: " + what); }) {
+  auto options = collector_options(config_);
+  if (config_.resume) {
+    options = resumption_.begin(config_, options);
+  } else if (header_.rank.ranks > 1) {
+    clear_the_place();
+  }
   collector_ = std::make_shared<SampleCollector>(
-      collector_options(config_),
+      options,
       [this](const SampleCollector& collector, const CheckpointEvent& event) { return save_files(collector, event); });
   callbacks_.add("top_samples", collector_);
 }
 
+// Another run's store is moved aside when there is something to save; not so a rank's: if this one should never save,
+// the others would take it for this run's.
+void Collection::clear_the_place() {
+  try {
+    const auto aside = move_aside(writer_.path(), read_stamp(writer_.path()));
+    if (!aside.empty()) log(LogLevel::info, "the store of an earlier run is now " + aside);
+  } catch (const std::exception& error) {
+    warn("store         " + std::string(error.what()));
+  }
+}
+
 void Collection::add_callback(std::string name, std::shared_ptr<Callback> callback) {
   callbacks_.add(std::move(name), std::move(callback));
+}
+
+std::optional<SiteCounts> Collection::identify(Site& site) {
+  next_site_id_ = std::max(next_site_id_, resumption_.first_free_id());
+  if (const auto* before = resumption_.find(site)) {
+    site.id = before->site.id;
+    return before->counts;
+  }
+  if (resumption_.has_name(site.name)) {
+    site.name += "." + std::to_string(site.d_in) + "x" + std::to_string(site.d_out);
+  }
+  site.id = next_site_id_++;
+  return std::nullopt;
 }
 
 std::shared_ptr<BarBoard> Collection::attach(const Site& site) {
@@ -59,6 +97,7 @@ std::shared_ptr<BarBoard> Collection::attach(const Site& site) {
   thread_.post(0, [this, &site, board] {
     at::enableRecordFunction(false);  // a callback's own modules are none of ours
     callbacks_.attach(site);
+    if (config_.resume) resumption_.take_up(site, *collector_);
     publish(site, 0, *board);
   });
   thread_.drain();
@@ -81,6 +120,7 @@ void Collection::batch(std::unique_ptr<CollectedBatch> batch, std::shared_ptr<Ba
     const bool waits = collector_->wants_save();
     if (waits && !waits_for_save_) window_closed_ = true;
     waits_for_save_ = waits;
+    if (request_.look()) save_requested_ = true;
   });
 }
 
@@ -139,14 +179,16 @@ bool Collection::save_files(const SampleCollector& collector, const CheckpointEv
          std::to_string(writer_.missing_before()) + " is not in " + writer_.path());
   }
   saved_ = saved_before_ = true;
-  save_json();
+  save_json(writer_.path());
+  save_requested_ = false;
+  request_.done();
   return true;
 }
 
-void Collection::save_json() {
-  const auto path = samples_json_path(writer_.path());
+void Collection::save_json(const std::string& store_path) {
+  const auto path = samples_json_path(store_path);
   try {
-    const StoreReader store(writer_.path());
+    const StoreReader store(store_path);
     auto options = samples_json_options(config_);
     const auto texts = store.token_texts();
     const auto tokenizer = texts.empty() ? tokenizer_ : tokenizer_of_texts(texts, tokenizer_);
@@ -167,6 +209,33 @@ bool Collection::finish(std::chrono::steady_clock::time_point until) {
   if (thread_.drain(std::chrono::duration_cast<std::chrono::milliseconds>(left))) return true;
   thread_.abandon();
   return false;
+}
+
+void Collection::merge_ranks(std::chrono::steady_clock::time_point until) {
+  const RankOfRun& rank = header_.rank;
+  if (rank.ranks < 2 || !saved_) return;
+  const auto in_time = [until](double) { return std::chrono::steady_clock::now() < until; };
+  const std::string name = "rank " + std::to_string(rank.rank) + " of " + std::to_string(rank.ranks);
+  try {
+    const RankMerge merge = saetap::merge_ranks(config_.output_dir, rank, in_time);
+    switch (merge.outcome) {
+      case RankMerge::Outcome::waiting:
+        log(LogLevel::info, "ranks     " + name + " is saved; not merged yet: " + merge.why);
+        return;
+      case RankMerge::Outcome::elsewhere:
+        log(LogLevel::info, "ranks     " + name + " is saved; another rank merges");
+        return;
+      case RankMerge::Outcome::merged:
+        break;
+    }
+    if (!merge.aside.empty()) log(LogLevel::info, "the store of other runs is now " + merge.aside);
+    save_json(merge.store);
+    log(LogLevel::info, "ranks     all " + std::to_string(rank.ranks) + " merged.  Next: saetap features " +
+                            std::filesystem::path(merge.store).parent_path().string());
+  } catch (const std::exception& error) {
+    warn("not merged    " + std::string(error.what()) + "; every rank's store is whole: saetap merge OUT " +
+         config_.output_dir + "/rank*");
+  }
 }
 
 }  // namespace saetap

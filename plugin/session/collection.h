@@ -5,7 +5,9 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "integrations/tokenizers/tokenizer.h"
 #include "plugin/collect/bar_board.h"
@@ -14,6 +16,8 @@
 #include "plugin/collect/collector_thread.h"
 #include "plugin/collect/sample_collector.h"
 #include "plugin/config.h"
+#include "plugin/session/checkpoint_request.h"
+#include "plugin/session/resumption.h"
 #include "plugin/store/store_writer.h"
 
 namespace saetap {
@@ -33,6 +37,9 @@ class Collection {
 
   // A callback beside the sample collector; before the first site.
   void add_callback(std::string name, std::shared_ptr<Callback> callback);
+  // Gives a site its id, and its name where another shape of an earlier run has it; the counts to go on with, if the
+  // store is resumed and has the site. Called once for every site.
+  [[nodiscard]] std::optional<SiteCounts> identify(Site& site);
   // Tells the callbacks of a site and waits for what they want of it. `site` must stay where it is.
   [[nodiscard]] std::shared_ptr<BarBoard> attach(const Site& site);
   // An empty batch to fill.
@@ -46,11 +53,18 @@ class Collection {
   [[nodiscard]] bool saving() const { return saves_posted_.load() != saves_done_.load(); }
   // Whether a window has closed since this was last asked, so that a checkpoint would free memory.
   [[nodiscard]] bool window_closed() const { return window_closed_; }
+  // Whether somebody asks for a checkpoint.
+  [[nodiscard]] bool save_requested() const { return save_requested_; }
   // Waits until all that was posted is done. False from a callback.
   bool drain() { return thread_.drain(); }
   // The last event of the callbacks, behind all that was posted. False if that was not done by `until`: what waits is
   // given up then, and this must stay, for the thread may be in the middle of something.
   bool finish(std::chrono::steady_clock::time_point until);
+
+  // What to say of sites that a resumed store has and this run had not: after finish().
+  [[nodiscard]] std::vector<std::string> left_alone() const { return resumption_.left_alone(); }
+  // One of several ranks: merges all their stores if this is the last one to end. After finish(); gives up at `until`.
+  void merge_ranks(std::chrono::steady_clock::time_point until);
 
   // Whether this is called from a callback.
   [[nodiscard]] bool is_current() const { return thread_.is_current(); }
@@ -61,13 +75,20 @@ class Collection {
   [[nodiscard]] const SampleCollector& collector() const { return *collector_; }
 
  private:
+  void clear_the_place();
   void publish(const Site& site, std::uint64_t step, BarBoard& board);
-  void save_json();
+  // Beside the store.
+  void save_json(const std::string& store_path);
   bool save_files(const SampleCollector& collector, const CheckpointEvent& event);
 
   const Config config_;
   const std::shared_ptr<const Tokenizer> tokenizer_;  // null: none
+  const RunHeader header_;
+  const std::string folder_;
   StoreWriter writer_;
+  Resumption resumption_;
+  CheckpointRequest request_;
+  int next_site_id_ = 0;
   CallbackSet callbacks_;
   std::shared_ptr<SampleCollector> collector_;
   bool saved_ = false;         // by the latest save
@@ -81,6 +102,7 @@ class Collection {
   std::atomic<std::uint64_t> saves_posted_ = 0;
   std::atomic<std::uint64_t> saves_done_ = 0;
   std::atomic<bool> window_closed_ = false;
+  std::atomic<bool> save_requested_ = false;
   BatchPool pool_;
   CollectorThread thread_;  // last: its tasks use all of the above
 };

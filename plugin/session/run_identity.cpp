@@ -26,6 +26,7 @@ RunHeader run_header(const Config& config, const std::string& program) {
   header.libtorch_version = running_libtorch_version();
   header.program = program;
   header.started = utc_now();
+  header.rank = rank_from_environment();
   header.redact = config.redact;
   if (!config.tokenizer.empty() && config.redact == Redact::nothing) {
     header.tokenizer = std::filesystem::absolute(config.tokenizer).string();

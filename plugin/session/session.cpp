@@ -19,7 +19,8 @@ namespace {
 // How long finish() waits for a call in flight on another thread.
 constexpr std::chrono::seconds kFinishPatience{10};
 constexpr std::chrono::seconds kFirstSave{15};
-// A window that closes is saved soon, so that it leaves memory; short ones not each by itself.
+// A window that closes is saved soon, so that it leaves memory; short ones not each by itself. So is what somebody asks
+// for.
 constexpr std::chrono::seconds kBetweenWindows{5};
 
 }  // namespace
@@ -168,12 +169,13 @@ AttachedSite& Session::site_of(const FeatureTap& tap, const c10::IValue& owner, 
     return *site;
   }
   Site site = tap.site;
-  site.id = static_cast<int>(sites_.size());
   site.group = group;
   site.name = site.module_type + (site.path.empty() ? "" : "." + site.path) + "." + site.method + "." +
               std::to_string(site.features) + (group < 0 ? "" : "[" + std::to_string(group) + "]") +
               (of_same_shape.empty() ? "" : "#" + std::to_string(of_same_shape.size()));
+  const auto before = collection_.identify(site);
   auto& attached = *sites_.emplace(site.id, std::make_unique<AttachedSite>(std::move(site), owner)).first->second;
+  if (before) attached.go_on_from(*before);
   attached.listen(collection_.attach(attached.site()));
   return attached;
 }
@@ -321,7 +323,7 @@ bool Session::save_is_due() {
   if (collection_.saving()) return false;
   auto interval = std::chrono::seconds(config_.checkpoint_seconds);
   if (!tried_to_save_) interval = std::min(interval, kFirstSave);
-  if (collection_.window_closed()) interval = std::min(interval, kBetweenWindows);
+  if (collection_.window_closed() || collection_.save_requested()) interval = std::min(interval, kBetweenWindows);
   return Clock::now() - latest_save_ >= interval;
 }
 
@@ -359,6 +361,7 @@ Session::End Session::finish() {
   const bool ended = collection_.finish(until);
   if (ended) {
     say_end();
+    collection_.merge_ranks(until);
   } else {
     log(LogLevel::error, "not finished: saving takes longer than " + std::to_string(config_.exit_seconds) +
                              " s (exit_seconds); the latest checkpoint stands");
@@ -378,6 +381,7 @@ void Session::say_end() {
     const auto warning = tracing_warning(site->counts(), config_.tokens.buffer_rows);
     if (!warning.empty()) log(LogLevel::warning, warning);
   }
+  for (const auto& line : collection_.left_alone()) log(LogLevel::info, line);
   if (calls_lost_ > 0) {
     log(LogLevel::warning, std::to_string(calls_lost_) +
                                " calls on an accelerator were lost: they count as collected, " +

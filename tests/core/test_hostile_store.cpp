@@ -174,7 +174,7 @@ TEST_CASE("rows that cannot be are refused, and cost no memory") {
       {"UPDATE token SET id = id + (1 << 40)", "read"},
       {"INSERT INTO label VALUES(-1, 1 << 62, '', x'FF', 9e999)", "cannot store BLOB value"},
       {"INSERT INTO label VALUES(-1, 1 << 62, '', '\xFF\xFE', 9e999)", "read"},
-      {"UPDATE history SET window = -window, activation = x'00', eligible = -1, feature = -1 - feature", "read"},
+      {"UPDATE history SET window = -window, activation = x'00', feature = -1 - feature", "read"},
       {"UPDATE meta SET value = '99999999999999999999' WHERE key = 'sample_context_size'", "is no number"},
       {"UPDATE meta SET value = '4294967295' WHERE key LIKE '%\\_s%' ESCAPE '\\' AND value GLOB '[0-9]*'", "read"},
       {"UPDATE meta SET value = 'nan' WHERE key = 'sample_activation_threshold'", "read"},

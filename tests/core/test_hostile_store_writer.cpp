@@ -165,10 +165,11 @@ TEST_CASE("rubbish in tables that others fill does not stop a run") {
   {
     Database database(run.folder.file("samples.saetap"), Database::Mode::read_write);
     database.execute("INSERT INTO label VALUES(-7, 1 << 62, '''; --', hex(zeroblob(1000)), -9e999)");
-    database.execute("UPDATE history SET window = -window, activation = x'00', eligible = -1");
+    database.execute("UPDATE history SET window = -window, activation = x'00'");
+    database.execute("UPDATE past_window SET window = -window, eligible = -1");
     database.execute(
-        "INSERT INTO history SELECT site, 2, 0, 0, 0, feature, 0, 0, 0, 0, 0, 0, x'', x'', x'', x'', x'', "
-        "x'', x'' FROM feature GROUP BY site, feature");
+        "INSERT INTO history SELECT site, 2, feature, 0, 0, 0, 0, 0, 0, x'', x'', x'', x'', x'', x'', x'', x'' "
+        "FROM feature GROUP BY site, feature");
     database.execute("CREATE TABLE other(a); INSERT INTO other VALUES('; DROP TABLE sample')");
   }
   run.train(6, 14);

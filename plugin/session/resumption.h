@@ -1,0 +1,45 @@
+// Going on with the store of an earlier run (the key resume), or why not.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+
+#include "plugin/collect/sample_collector.h"
+#include "plugin/config.h"
+#include "plugin/store/resumed_store.h"
+#include "plugin/store/store_writer.h"
+
+namespace saetap {
+
+// Nothing that goes wrong costs the recording: then a new store is begun, one line says why, and the one that is there
+// is moved aside as any other run's is.
+class Resumption {
+ public:
+  explicit Resumption(StoreWriter& writer) : writer_(writer) {}
+
+  // Looks at what is there. What to collect from then on: as asked, or as the store was begun.
+  [[nodiscard]] CollectorOptions begin(const Config& config, const CollectorOptions& asked);
+
+  // The site as the store has it; null where there is none. Its id is to be kept.
+  [[nodiscard]] const StoredSite* find(const Site& site) const { return store_ ? store_->find(site) : nullptr; }
+  // Whether the store has a site of this name, of whatever shape.
+  [[nodiscard]] bool has_name(const std::string& name) const;
+  // Above all ids in the store.
+  [[nodiscard]] int first_free_id() const;
+
+  // Before the first batch of an attached site, on the collector's thread.
+  void take_up(const Site& site, SampleCollector& collector);
+
+  // Sites of the store that did not come again, one line each.
+  [[nodiscard]] std::vector<std::string> left_alone() const;
+
+ private:
+  StoreWriter& writer_;
+  std::optional<ResumedStore> store_;
+  bool ours_ = false;  // taken over
+  bool given_up_ = false;
+  std::set<int> taken_up_;
+};
+
+}  // namespace saetap
