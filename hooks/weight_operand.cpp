@@ -178,8 +178,10 @@ std::optional<WeightOperand> operand_at(Value* value, const Scope& scope, int de
 
 }  // namespace
 
+// What has no numbers has no directions either: an adapter of rank 0, an SAE without features.
 std::optional<WeightOperand> weight_operand(Value* value, const Scope& scope) {
-  return operand_at(value, scope, kDeepest);
+  auto operand = operand_at(value, scope, kDeepest);
+  return operand && operand->tensor.numel() > 0 ? operand : std::nullopt;
 }
 
 }  // namespace saetap::hooks

@@ -158,9 +158,20 @@ std::optional<WeightProduct> product_of(Node* node, const Scope& scope) {
 
 }  // namespace
 
+namespace {
+
+// Trainers that shard a model give the memory of a parameter up between its uses, and leave its shape as it was.
+bool has_its_memory(const at::Tensor& parameter) {
+  const auto needed = at::detail::computeStorageNbytes(parameter.sizes(), parameter.strides(), parameter.itemsize(),
+                                                       static_cast<std::size_t>(parameter.storage_offset()));
+  return parameter.has_storage() && parameter.storage().nbytes() >= needed;
+}
+
+}  // namespace
+
 at::Tensor WeightLayout::matrices(const at::Tensor& parameter) const {
   if (!parameter.defined() || parameter.layout() != at::kStrided ||
-      parameter.dim() != static_cast<std::int64_t>(order.size() + selected.size())) {
+      parameter.dim() != static_cast<std::int64_t>(order.size() + selected.size()) || !has_its_memory(parameter)) {
     return {};
   }
   // What is selected goes to the front, and is then taken away.

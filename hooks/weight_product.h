@@ -20,7 +20,8 @@ struct WeightLayout {
   std::int64_t in = 0;
   std::int64_t out = 0;
 
-  // The parameter as it is now, [groups, in, out]; undefined if it has another shape by now, or no strides.
+  // The parameter as it is now, [groups, in, out]; undefined if it has another shape by now, no strides, or
+  // no memory.
   [[nodiscard]] at::Tensor matrices(const at::Tensor& parameter) const;
 };
 

@@ -15,6 +15,9 @@ namespace {
 
 // Fewer features than this are not worth a thread of their own.
 constexpr std::int64_t kFeaturesPerRange = 256;
+// Of a call with more candidates than this nothing around them is looked at. That takes 160 bytes for each where
+// features are dense; and before training made them sparse, nearly every activation of the first call is a candidate.
+constexpr std::size_t kMostLookedAround = std::size_t{1} << 22;
 
 c10::weak_intrusive_ptr<c10::ivalue::Object> weak(const c10::IValue& owner) {
   return c10::weak_intrusive_ptr<c10::ivalue::Object>(owner.toObject());
@@ -57,7 +60,8 @@ double median_cosine(const HalfMatrix& a, const HalfMatrix& b, std::size_t featu
       norm_a += x * x;
       norm_b += y * y;
     }
-    cosines.push_back(norm_a > 0 && norm_b > 0 ? dot / std::sqrt(norm_a * norm_b) : 0);
+    const double cosine = dot / std::sqrt(norm_a * norm_b);
+    cosines.push_back(std::isfinite(cosine) ? cosine : 0);  // of zeros, infinities and NaN
   }
   std::nth_element(cosines.begin(), cosines.begin() + static_cast<std::ptrdiff_t>(cosines.size() / 2), cosines.end());
   return cosines[cosines.size() / 2];
@@ -192,8 +196,9 @@ void AttachedSite::scan(const Activations& activations, const Resolution& traced
 void AttachedSite::scan_around(const Activations& activations, const TokenSource& tokens, std::uint32_t context_size,
                                CollectedBatch& batch) const {
   batch.contexts.clear();
-  const auto wanted = [](const RangeScan& range) { return !range.candidates.empty(); };
-  if (context_size == 0 || std::none_of(batch.found.begin(), batch.found.end(), wanted)) return;
+  std::size_t candidates = 0;
+  for (const auto& range : batch.found) candidates += range.candidates.size();
+  if (context_size == 0 || candidates == 0 || candidates > kMostLookedAround) return;
   const ContextRows rows(batch.positions, tokens, context_size);
   if (rows.empty()) return;
   batch.contexts.resize(batch.found.size());

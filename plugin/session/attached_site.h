@@ -45,6 +45,10 @@ class AttachedSite {
   // Handles one tapped call. Throws what must switch the site off.
   void handle(const FeatureTap& tap, const hooks::FeatureEvent& event, const CallShape& shape, SiteContext& context);
 
+  // Its calls are counted, and nothing else: they cannot be read. Other instances of the module go on.
+  void switch_off() { off_ = true; }
+  [[nodiscard]] bool off() const { return off_; }
+
   [[nodiscard]] const Site& site() const { return site_; }
   [[nodiscard]] const SiteCounts& counts() const { return counts_; }
   [[nodiscard]] bool belongs_to(const c10::IValue& owner) const;
@@ -78,6 +82,7 @@ class AttachedSite {
 
   Site site_;
   SiteCounts counts_;
+  bool off_ = false;
   // Given up once the object is dead: what is left of it still holds its compilation unit, and with it frozen weights.
   std::optional<c10::weak_intrusive_ptr<c10::ivalue::Object>> owner_;
   at::Tensor decoder_;  // shared with the module: read at checkpoints

@@ -204,15 +204,22 @@ void Session::handle_features(const FeatureTap& tap, const hooks::FeatureEvent& 
   const auto shape = shape_of_call(tap, event);
   SiteContext context{config_, provenance_, collection_, device_queue_, unresolved_};
   device_queue_.advance();
+  std::string failure;  // of a stack, the first layer's
   for (std::int64_t group = 0; group < shape.groups; ++group) {
     auto& site = site_of(tap, event.owner, shape.stack ? group : -1);
-    if (tap.failed) {
+    if (tap.failed || site.off()) {
       site.count(shape.rows, event.grad_enabled);
       continue;
     }
-    site.handle(tap, event, shape, context);
-    say_source(site);
+    try {
+      site.handle(tap, event, shape, context);
+      say_source(site);
+    } catch (const std::exception& error) {
+      site.switch_off();
+      if (failure.empty()) failure = site.site().name + " (" + site.site().description + "): " + error.what();
+    }
   }
+  if (!failure.empty()) log(LogLevel::error, "switched off  " + failure);
   if (save_is_due()) save(false);
 }
 
@@ -302,6 +309,7 @@ void Session::take_host_for_device(int asked) {
 }
 
 bool Session::settle() {
+  if (collection_.is_current()) return false;
   {
     const std::lock_guard lock(mutex_);
     device_queue_.finish();

@@ -8,6 +8,8 @@ namespace saetap {
 namespace {
 
 constexpr std::int64_t kNone = -1;
+// Candidates number the rows of a call with 32 bits; and each takes memory of ours.
+constexpr std::int64_t kMostRows = std::int64_t{1} << 31;
 
 // An axis counted from either end, or kNone where the tensor has none such.
 std::int64_t resolved(std::int64_t axis, const at::Tensor& tensor) {
@@ -74,6 +76,20 @@ void read_pairs(const FeatureTap& tap, const hooks::FeatureEvent& event, ScanPla
   call.values = call.features = at::Tensor();
 }
 
+// Nobody looks at the indices of a sparse tensor when it is made, and what reads them takes them for places in memory.
+void check_sparse(const at::Tensor& values) {
+  const auto layout = values.layout();
+  if (layout == at::kSparse) {
+    at::_validate_sparse_coo_tensor_args(values._indices(), values._values(), values.sizes());
+  } else if (layout == at::kSparseCsr || layout == at::kSparseBsr) {
+    at::_validate_sparse_compressed_tensor_args(values.crow_indices(), values.col_indices(), values.values(),
+                                                values.sizes(), layout);
+  } else if (layout == at::kSparseCsc || layout == at::kSparseBsc) {
+    at::_validate_sparse_compressed_tensor_args(values.ccol_indices(), values.row_indices(), values.values(),
+                                                values.sizes(), layout);
+  }
+}
+
 // A matrix [rows, F] in a sparse layout, row by row.
 void read_sparse(at::Tensor matrix, std::int64_t feature_axis, TappedCall& call) {
   if (matrix.layout() == at::kSparse) {
@@ -102,6 +118,8 @@ at::Tensor inputs_of(const FeatureTap& tap, const hooks::FeatureEvent& event, co
                      std::int64_t axis) {
   auto rows = event.rows;
   if (!rows.defined() || rows.layout() != at::kStrided || rows.dim() < 1 || rows.numel() == 0) return {};
+  const bool numbers = at::isFloatingType(rows.scalar_type()) || at::isIntegralType(rows.scalar_type(), true);
+  if (!numbers || rows.is_meta()) return {};
   if (call.group >= 0 && rows.dim() == event.values.dim() && rows.size(axis) == tap.groups) {
     rows = rows.select(axis, call.group);
   }
@@ -159,6 +177,9 @@ TappedCall read_call(const FeatureTap& tap, const hooks::FeatureEvent& event, co
   call.group = shape.stack ? group : -1;
   call.rows = shape.rows;
   if (!at::isFloatingType(event.values.scalar_type())) throw std::runtime_error("features are not floating-point");
+  if (event.values.is_meta()) throw std::runtime_error("features have a shape and no values (device meta)");
+  if (shape.rows > kMostRows) throw std::runtime_error("a call has more than 2^31 rows");
+  check_sparse(event.values);
   const auto axis = shape.stack ? stack_axis(tap, event.values) : kNone;
   if (tap.form == hooks::CodeForm::pair) {
     read_pairs(tap, event, place, call);

@@ -40,7 +40,7 @@ bool marks_padding(const torch::jit::Value& mask) {
 std::vector<std::uint8_t> attended_tokens(const at::Tensor& mask, bool marks_padding, std::int64_t batch,
                                           std::int64_t length) {
   if (!mask.defined() || mask.dim() < 2 || mask.numel() != batch * length || mask.size(0) != batch ||
-      mask.size(-1) != length)
+      mask.size(-1) != length || mask.layout() != at::kStrided || mask.is_meta())
     return {};
   at::Tensor attended;
   const auto flat = mask.reshape({-1}).to(at::kCPU);

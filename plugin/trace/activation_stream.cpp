@@ -1,6 +1,7 @@
 #include "plugin/trace/activation_stream.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace saetap {
@@ -59,7 +60,10 @@ void ActivationStream::index_signature(std::uint32_t slot, const RowSignature& s
 void ActivationStream::hold_back(const RowMatrix& rows, std::span<const RowIndex::Recorded> recorded) {
   for (std::size_t row = 0; row < rows.count(); ++row) {
     if (!recorded[row].first) continue;  // the bits are here already
-    held_back_.insert(held_back_.end(), rows.row(row), rows.row(row) + width_);
+    // A model may return NaN for its padding, and one such row would leave no dimension with a mean.
+    const auto* first = rows.row(row);
+    if (!std::all_of(first, first + width_, [](float value) { return std::isfinite(value); })) continue;
+    held_back_.insert(held_back_.end(), first, first + width_);
     held_back_slots_.push_back(recorded[row].slot);
   }
 }

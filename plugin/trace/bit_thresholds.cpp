@@ -13,6 +13,8 @@ namespace {
 
 constexpr double kLeastZone = 0.012;
 constexpr double kZoneMargin = 1.25;
+// In units of the row's contrast: one enormous number among a row's says no more than that.
+constexpr float kMostWrong = 4;
 
 // So many bits are read out of the rows at once: their values lie side by side there.
 constexpr std::size_t kColumns = 16;
@@ -123,7 +125,7 @@ void fit_zones(std::span<const MatchedRow> rows, std::span<const std::uint32_t> 
     for (std::size_t b = 0; b < kSignatureBits; ++b) {
       const auto above = fitted.above(b, row.first[b], row.second[b]);
       if ((above > 0) == row.signature.bit(static_cast<int>(b))) continue;
-      all.push_back(std::abs(above) / unit);
+      all.push_back(std::min(std::abs(above) / unit, kMostWrong));
       furthest[b] = std::max(furthest[b], all.back());
     }
   }
