@@ -47,7 +47,9 @@ std::filesystem::path free_name(const std::filesystem::path& path, const std::st
 void make_folder(const std::filesystem::path& folder) {
   if (folder.empty() || std::filesystem::is_directory(folder)) return;
   make_folder(folder.parent_path());
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+  // Whatever the umask.
+  const bool made = ::mkdir(folder.c_str(), 0700) == 0 && ::chmod(folder.c_str(), 0700) == 0;
+  if (!made && errno != EEXIST) {
     throw std::filesystem::filesystem_error("", folder, std::error_code(errno, std::generic_category()));
   }
 }

@@ -1,0 +1,145 @@
+"""A disk that fails while a program is recorded: one warning, training is the same to the last bit, collection goes on
+in memory and is saved when it can be."""
+
+import concurrent.futures
+import os
+import pathlib
+import sqlite3
+import subprocess
+import tempfile
+
+from host_run import PLUGIN, UNBOUNDED, Ended, HostTest, record_fault, run_tests
+
+STEPS, EVERY = 12, 2  # six checkpoints
+MOUNT = "mount -t tmpfs -o size=3m,mode=700 none out"
+UNSAVED, AGAIN = "not saved", "saved again"
+
+# What is done to the disk: before the program starts, behind its first checkpoint, behind its fourth; and the warnings
+# that this may make. `p` is the program.
+FAULTS = {
+    "the disk is full, and has room again": (MOUNT, "cat /dev/zero > out/filler", "rm out/filler", [UNSAVED, AGAIN]),
+    "the disk is full from the start": (f"{MOUNT}; cat /dev/zero > out/filler", "true", "rm out/filler",
+                                        [UNSAVED, AGAIN]),
+    "the disk is made read-only, and writable again": (
+        MOUNT, "mount -o remount,ro out", "mount -o remount,rw out", [UNSAVED, AGAIN]),
+    "the folder is removed": ("true", "rm -r out", "true", []),
+    "a file is put in the folder's place, and taken away": (
+        "true", "rm -r out; touch out", "rm out", [UNSAVED, AGAIN]),
+    "a quota (RLIMIT_FSIZE) is reached, and lifted": (
+        "true", "prlimit --pid $p --fsize=20000:unlimited", "prlimit --pid $p --fsize=unlimited:unlimited",
+        [UNSAVED, AGAIN]),
+    "the store is deleted": ("true", "rm out/samples.saetap", "true", []),
+    "the store is replaced by another file": ("true", "echo a letter > out/samples.saetap", "true", []),
+    "the store is cut short": ("true", "truncate -s 20000 out/samples.saetap", "true", []),
+    "the store is overwritten in the middle": (
+        "true", "head -c 60000 /dev/urandom | dd of=out/samples.saetap bs=4096 seek=8 conv=notrunc status=none", "true",
+        [UNSAVED, AGAIN]),
+}
+
+
+def may_mount() -> bool:
+    return subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", tempfile.gettempdir()], check=False,
+                          capture_output=True).returncode == 0
+
+
+class DiskFaults(HostTest):
+    def script(self, before: str, breaks: str, heals: str) -> str:
+        lines = ["mkdir -p out", before, '"$@" & p=$!']
+        for turn in range(1, STEPS // EVERY + 1):
+            action = {1: breaks, 4: heals}.get(turn, "true")
+            lines += [f"while [ ! -e turn.{turn} ]; do kill -0 $p 2>/dev/null || break; sleep 0.02; done",
+                      f"{{ {action}; }} 2>/dev/null", f"touch turn.{turn}.done"]
+        # The mount is seen by this shell alone: what is in it has to be taken out.
+        return "\n".join([*lines, "wait $p; status=$?", "cp -a out kept; exit $status"])
+
+    def run_fault(self, before: str, breaks: str, heals: str, prefix=()) -> tuple[pathlib.Path, Ended]:
+        folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
+        config = folder / "config.json"
+        config.write_text(self.config_text(output_dir=str(folder / "out"), checkpoint_seconds=1000), encoding="utf-8")
+        host = self.command(load=PLUGIN, steps=STEPS, checkpoint=EVERY, turns=folder / "turn")
+        done = subprocess.run([*prefix, "sh", "-c", self.script(before, breaks, heals), "sh", *host], check=False,
+                              capture_output=True, text=True, timeout=UNBOUNDED, cwd=folder,
+                              env=self.environment(SAETAP_CONFIG=config))
+        return folder, Ended(done)
+
+    def check_fault(self, fault: str) -> None:
+        before, breaks, heals, warnings = FAULTS[fault]
+        folder, done = self.run_fault(before, breaks, heals, ["unshare", "-m"] if "mount" in before else [])
+        self.assertEqual(done.status, 6, done.err)
+        self.assertEqual(done.said("state"), self.alone.said("state"), fault)
+        self.assertEqual(len(done.warnings()), len(warnings), f"{fault}: {done.err}")
+        for line, word in zip(done.warnings(), warnings):
+            self.assertIn(word, line, fault)
+        self.check_store(STEPS, folder / "kept" / "samples.saetap")
+
+    def test_faults_that_pass(self):
+        self.alone = self.run_host(steps=STEPS)
+        faults = [fault for fault, (before, *_) in FAULTS.items() if "mount" not in before or may_mount()]
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            for fault, checked in [(fault, pool.submit(self.check_fault, fault)) for fault in faults]:
+                with self.subTest(fault):
+                    checked.result()
+                    record_fault("disk", fault, 1, "nothing")
+        if len(faults) < len(FAULTS):
+            self.skipTest("without the right to mount, a full and a read-only disk are not tried")
+
+    def test_a_folder_that_may_not_be_written_to(self):
+        # To root all folders are open.
+        if os.getuid() != 0:
+            self.skipTest("needs root, to become somebody else")
+        alone = self.run_host(steps=STEPS)
+        prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        self.folder.chmod(0o711)
+        closed = self.folder / "closed"
+        closed.mkdir(0o755)
+        config = self.folder / "config.json"
+        config.write_text(self.config_text(output_dir=str(closed / "out"), checkpoint_seconds=1000), encoding="utf-8")
+        config.chmod(0o644)
+        done = self.run_host(prefix=prefix, variables={"SAETAP_CONFIG": config}, load=PLUGIN, steps=STEPS,
+                             checkpoint=EVERY)
+        self.assertEqual(done.status, 6, done.err)
+        self.assertEqual(done.said("state"), alone.said("state"))
+        self.assertEqual(len(done.warnings()), 2, done.err)  # when it begins, and at the end
+        self.assertIn("what came after the latest checkpoint is lost", done.warnings()[-1])
+        record_fault("disk", "the folder may not be written to, from the start to the end", 1, "all, and it is said")
+
+    def test_another_process_holds_the_store(self):
+        command = self.command(load=PLUGIN, steps=3 * EVERY, checkpoint=EVERY, turns=self.folder / "turn")
+        alone = self.run_host(steps=3 * EVERY)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.folder,
+                              env=self.environment(SAETAP_CONFIG=self.config(checkpoint_seconds=1000))) as program:
+            self.wait_for(self.folder / "turn.1", program)
+            holder = sqlite3.connect(self.store_path, isolation_level=None)
+            holder.execute("BEGIN EXCLUSIVE")
+            (self.folder / "turn.1.done").touch()
+            self.wait_for(self.folder / "turn.2", program)
+            holder.execute("ROLLBACK")
+            holder.close()
+            for turn in (2, 3):
+                (self.folder / f"turn.{turn}.done").touch()
+            out, err = program.communicate(timeout=UNBOUNDED)
+        done = Ended(subprocess.CompletedProcess(command, program.returncode, out, err))
+        self.assertEqual(done.status, 6, err)
+        self.assertEqual(done.said("state"), alone.said("state"))
+        self.assertEqual([UNSAVED in line for line in done.warnings()], [True, False], err)
+        self.check_store(3 * EVERY)
+        record_fault("disk", "another process holds the store locked", 1, "nothing")
+
+    def test_a_slow_disk(self):
+        # Every write that is to reach the disk takes its time.
+        slow = self.folder / "slow.so"
+        source = ("#include <unistd.h>\n"
+                  'extern "C" int fdatasync(int) { usleep(200000); return 0; }\n'
+                  'extern "C" int fsync(int) { usleep(200000); return 0; }\n')
+        subprocess.run(["c++", "-shared", "-fPIC", "-x", "c++", "-", "-o", slow], input=source.encode(), check=True)
+        alone = self.run_host(steps=200, pause=5)
+        done = self.recorded({"checkpoint_seconds": 1}, variables={"LD_PRELOAD": slow}, steps=200, pause=5)
+        self.assertEqual(done.status, 6, done.err)
+        self.assertEqual(done.said("state"), alone.said("state"))
+        self.assertEqual(done.warnings(), [])
+        self.check_store(200)
+        record_fault("disk", "every sync takes a fifth of a second", 1, "nothing")
+
+
+if __name__ == "__main__":
+    run_tests()
