@@ -30,7 +30,7 @@ class HistoryRows {
     while (there_ && select_.integer(0) < feature) there_ = select_.step();
     if (!there_ || select_.integer(0) != feature) return std::nullopt;
     FeatureRows rows;
-    rows.statistics = read_statistics(select_, 1);
+    rows.statistics = read_statistics(select_, 1, path_);
     rows.samples = read_samples_with_contexts(select_, kSamples, path_, contexts);
     if (with_groups_) rows.groups = read_groups(select_, kSamples + kAlikeColumn, rows.samples.size(), path_);
     return rows;
