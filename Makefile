@@ -5,6 +5,8 @@
 #   make test-libraries  every module of the SAE libraries, and a zoo of architectures, under the hook API
 #   make provenance  which rows of activations find their token, and what that costs: writes docs/provenance.md (10 minutes)
 #   make bench     what recording costs, beside what people would write instead: writes docs/performance.md (35 minutes)
+#   make test-long  the same with more tries, a soak of half an hour, the sanitizers and the fuzzers (2 hours)
+#   make reliability  make test, and docs/reliability.md from what its faults came to
 #   make test-threads  the core's tests under ThreadSanitizer
 #   make test-memory   the core's and the program's tests under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make fuzz      every reader of files by random ones, a minute each (make fuzz FUZZ_SECONDS=5)
@@ -30,14 +32,26 @@ endif
 
 EXPORTED := $(BUILD)/exported
 BENCHED := $(BUILD)/benchmarks
+# What tests of faults say they tried, and what was lost.
+FAULTS := $(CURDIR)/$(BUILD)/faults.jsonl
 
-.PHONY: demo test test-libraries test-threads test-memory fuzz provenance bench lint build venv packages prepared clean distclean
+.PHONY: demo test test-long reliability test-libraries test-threads test-memory fuzz provenance bench lint build venv packages prepared clean distclean
 
 demo: build prepared
 	DEMO_TOKENS=$(DEMO_TOKENS) examples/run_demo.sh $(BUILD)/bin
 
 test: build prepared .venv/tokenizers/ready
-	ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
+	rm -f $(FAULTS)
+	SAETAP_FAULTS=$(FAULTS) ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
+
+test-long: build prepared .venv/tokenizers/ready
+	rm -f $(FAULTS)
+	SAETAP_LONG=1 SAETAP_FAULTS=$(FAULTS) ctest --test-dir $(BUILD) --output-on-failure --no-tests=error --timeout 5400
+	$(MAKE) test-threads test-memory fuzz
+	$(PYTHON) tests/reliability/reliability_page.py $(FAULTS) --out docs/reliability.md
+
+reliability: test
+	$(PYTHON) tests/reliability/reliability_page.py $(FAULTS) --out docs/reliability.md
 
 # Writes docs/supported_modules.md from what it saw.
 test-libraries: build .venv/libraries/ready

@@ -182,7 +182,7 @@ TEST_CASE("rows that cannot be are refused, and cost no memory") {
       {"DROP TABLE meta", "no such table"},
       {"DROP TABLE sequence", "no such table"},
       {"ALTER TABLE sample DROP COLUMN alike", "no such column"},
-      {"PRAGMA user_version = 3", "format version 3; this saetap reads version 4"},
+      {"PRAGMA user_version = 3", "format version 3; this saetap reads version 5"},
       {"PRAGMA user_version = -2147483648", "format version -2147483648"},
       {"PRAGMA application_id = 0", "not a saetap store"},
   };

@@ -51,10 +51,8 @@ void check_kept(const StoreReader& store, int site, const at::Tensor& seen) {
   std::size_t wrong = 0;
   for (std::int64_t f = 0; f < kFeatures; ++f) {
     const auto column = seen.select(1, f);
-    wrong += statistics[static_cast<std::size_t>(f)].active !=
-                     static_cast<std::uint64_t>(column.gt(0).sum().item<std::int64_t>())
-                 ? 1
-                 : 0;
+    const auto active = static_cast<std::uint64_t>(column.gt(0).sum().item<std::int64_t>());
+    wrong += statistics[static_cast<std::size_t>(f)].active != active ? 1 : 0;
     const auto top = std::get<0>(at::topk(column, kKept));
     const auto samples = store.samples(site, static_cast<std::uint32_t>(f), Scope::all_time);
     REQUIRE(samples.size() == kKept);
@@ -108,8 +106,7 @@ TEST_CASE("SAEs on threads of their own, checkpoints and told tokens meanwhile: 
     const auto name = "SAE" + std::to_string(number) + ".forward.48";
     const auto all = at::cat(seen[static_cast<std::size_t>(number)]);
     const auto counts = counts_of(sites, name);
-    CHECK(counts.rows_seen == static_cast<std::uint64_t>(all.size(0)));
-    CHECK(counts.rows_collected == counts.rows_seen);
+    CHECK(counts.rows_collected == static_cast<std::uint64_t>(all.size(0)));
     CHECK(counts.calls == kCalls);
     CHECK(counts.steps == kCalls / 3);
     REQUIRE(numbers.count(name) == 1);
@@ -125,10 +122,8 @@ namespace {
 class SequencesOfSites : public Callback {
  public:
   void on_batch(const Batch& batch) override {
-    const std::lock_guard lock(mutex);
     for (const auto& at : batch.positions) ++rows[batch.site.name][at.sequence];
   }
-  std::mutex mutex;
   std::map<std::string, std::map<SequenceId, int>> rows;
 };
 
@@ -269,7 +264,6 @@ TEST_CASE("recording stops and starts again while threads are inside the module:
       }
     });
   });
-  int lost = 0;
   for (int turn = 0; turn < turns; ++turn) {
     const Folder folder;
     auto* session = new Session(crowd_config(folder), "test");
@@ -281,7 +275,7 @@ TEST_CASE("recording stops and starts again while threads are inside the module:
     const auto counts = session->sites().at(0).second;
     const auto at_most = begun.load() - before + kCallers * 4;
     const StoreReader store(folder.path());
-    lost += store.run().finished ? 0 : 1;
+    CHECK(store.run().finished);
     // All that the taps saw is in the store, and it is what the callers did.
     CHECK(store.sites().at(0).counts.rows_seen == counts.rows_seen);
     CHECK(store.sites()[0].all_time.eligible == counts.rows_seen);
@@ -291,7 +285,6 @@ TEST_CASE("recording stops and starts again while threads are inside the module:
   over = true;
   callers.join();
   CHECK(wrong == 0);
-  CHECK(lost == 0);
   record_fault("threads", "stop and start again while 6 threads are inside the module", static_cast<std::size_t>(turns),
                "nothing that came before the stop");
 }
@@ -370,9 +363,7 @@ TEST_CASE(
   const Watchdog watchdog("callbacks");
   constexpr int kThreads = 8, kCalls = 50;
   const Folder folder;
-  auto config = crowd_config(folder);
-  config.log_level = LogLevel::error;
-  auto* session = new Session(config, "test");
+  auto* session = new Session(crowd_config(folder), "test");
   const auto slow = std::make_shared<Slow>();
   const auto throwing = std::make_shared<ThrowingLater>();
   const auto calls_back = std::make_shared<CallsBack>(*session);
