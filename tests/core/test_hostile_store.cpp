@@ -188,8 +188,9 @@ TEST_CASE("rows that cannot be are refused, and cost no memory") {
   };
   const TemporaryFolder folder;
   const std::string path = folder.file("odd.saetap");
-  for (const auto& [sql, said] : damages) {
-    CAPTURE(std::string(sql));
+  for (const Damage& damage : damages) {
+    const std::string sql = damage.sql;
+    CAPTURE(sql);
     write_bytes(path, rich_store());
     std::string found;
     try {
@@ -199,7 +200,7 @@ TEST_CASE("rows that cannot be are refused, and cost no memory") {
       found = error.what();
     }
     CAPTURE(found);
-    CHECK(found.find(said) != std::string::npos);
+    CHECK(found.find(damage.said) != std::string::npos);
   }
   record_fault("input", "rows of a store say what cannot be (sizes, lengths, numbers, missing blocks and tables)",
                std::size(damages), "nothing: what is sound is read, the rest refused in a line");
@@ -214,7 +215,9 @@ TEST_CASE("a table that is a query is refused: it may never end") {
                                  "sum_of_squares, 0 AS max, 0 AS nonfinite, 0 AS negative, 0 AS "
                                  "first_bin, x'' AS bins"},
                                 {"token", "i AS id, x'41' AS text"}};
-  for (const auto& [table, columns] : tables) {
+  for (const auto& named : tables) {
+    const std::string& table = named[0];
+    const std::string& columns = named[1];
     CAPTURE(table);
     for (const std::string& from :
          {"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT " + columns + " FROM n",

@@ -19,6 +19,7 @@ using saetap::testing::long_form;
 using saetap::testing::record_fault;
 using saetap::testing::TemporaryFolder;
 using saetap::testing::tokenizer_samples;
+using saetap::testing::TokenizerSample;
 
 namespace {
 
@@ -60,7 +61,9 @@ TEST_CASE("the samples of all formats are sound") {
 TEST_CASE("a tokenizer file cut short anywhere is refused, or a shorter sound one") {
   const TemporaryFolder folder;
   std::size_t tries = 0;
-  for (const auto& [name, content] : tokenizer_samples()) {
+  for (const TokenizerSample& sample : tokenizer_samples()) {
+    const std::string& name = sample.name;
+    const std::string& content = sample.content;
     const bool lines = !name.ends_with(".json") && !name.ends_with(".model");
     for (std::size_t length = 0; length < content.size(); ++length, ++tries) {
       CAPTURE(name);
@@ -77,7 +80,9 @@ TEST_CASE("a tokenizer file with any bit flipped is loaded or refused in a line"
   const TemporaryFolder folder;
   std::size_t tries = 0;
   std::mt19937 random(5);
-  for (const auto& [name, content] : tokenizer_samples()) {
+  for (const TokenizerSample& sample : tokenizer_samples()) {
+    const std::string& name = sample.name;
+    const std::string& content = sample.content;
     for (std::size_t at = 0; at < content.size(); ++at) {
       const unsigned only = random() % 8;  // by default one bit of each byte
       for (unsigned bit = 0; bit < 8; ++bit) {

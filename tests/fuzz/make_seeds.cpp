@@ -47,7 +47,13 @@ void stores(const fs::path& folder) {
     saetap::Database(path, saetap::Database::Mode::read_write).execute("PRAGMA page_size = 512; VACUUM");
     fs::copy_file(path, folder / "fuzz_store" / (std::to_string(features) + ".saetap"));
   }
-  write(folder / "fuzz_store_rows" / "some", "0123456789abcdef0123456789abcdef");
+  // There is no sound input of it, only different ones.
+  std::mt19937 random(5);
+  for (int seed = 0; seed < 200; ++seed) {
+    std::string bytes(96, '\0');
+    for (char& byte : bytes) byte = static_cast<char>(random());
+    write(folder / "fuzz_store_rows" / std::to_string(seed), bytes);
+  }
 }
 
 void index_file(const fs::path& path, std::size_t width, std::size_t tokens) {

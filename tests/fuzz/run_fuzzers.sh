@@ -17,7 +17,7 @@ for target in "$build"/bin/fuzz_*; do
   old=$found/$name
   [ -d "$old" ] || old=
   # The longest text the targets have to read takes a second under the sanitizers.
-  if "$target" -max_total_time="$seconds" -timeout=30 -rss_limit_mb=2048 -print_final_stats=1 \
+  if "$target" -max_total_time="$seconds" -len_control=0 -timeout=30 -rss_limit_mb=2048 -print_final_stats=1 \
       -artifact_prefix="$work/findings/$name-" "$corpus" "$work/seeds/$name" ${old:+"$old"} 2>"$work/$name.log"; then
     echo "$name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$work/$name.log") tries, nothing found"
   else
