@@ -17,7 +17,7 @@ from fault_record import LONG_FORM, record_fault
 
 BIN, PLUGIN = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
 SECONDS = 1800 if LONG_FORM else 15
-RESTART_SECONDS = 0
+RESTART_SECONDS = 20 if LONG_FORM else 4
 GROWTH_MIB = 12  # what the allocator may still take in when all that is kept is full
 CONFIG = {"saetap": {"save_activation_samples": True, "checkpoint_seconds": 1, "log_level": "error",
                      "max_samples_per_feature": 20, "tokens": {"buffer_rows": 4096}}}
