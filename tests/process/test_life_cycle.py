@@ -52,6 +52,16 @@ class Ends(HostTest):
             own, ours = (int(done.said(word)[0], 16) & ~of_threads for done in (alone, recorded))
             self.assertEqual(ours, own, word)
 
+    def test_nobody_reads_its_stderr_any_more(self):
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run(self.command(load=PLUGIN, steps=STEPS), stdout=subprocess.PIPE, stderr=write, text=True,
+                              timeout=UNBOUNDED, check=False, env=self.environment(SAETAP_CONFIG=self.config()))
+        os.close(write)
+        self.assertEqual(done.returncode, 6)
+        self.check_store(STEPS)
+        record_fault("life", "nobody reads the program's stderr any more, to which our lines go", 1, "nothing")
+
     def test_threads_that_call_the_module_while_the_program_ends(self):
         ends = {"return": 6, "exit": 3, "quick_exit": 5, "_exit": 4}
         tries = 0
