@@ -19,6 +19,10 @@ from torch.nn.parallel import DistributedDataParallel
 LENGTH, ROWS_OF_TEXT = 128, 4
 
 
+def bytes_of(tensor: torch.Tensor) -> bytes:
+    return ctypes.string_at(tensor.data_ptr(), tensor.nbytes)
+
+
 def main() -> None:
     plugin, config, module, model, tokens, steps, folder = sys.argv[1:8]
     dies = int(sys.argv[8]) if len(sys.argv) > 8 else -1
@@ -56,8 +60,8 @@ def main() -> None:
         optimizer.zero_grad()
         ((output - inputs).pow(2).mean() + 1e-4 * features.abs().mean()).backward()
         optimizer.step()
-        rows_file.write(rows.numpy().tobytes())
-        features_file.write(features.detach().numpy().tobytes())
+        rows_file.write(bytes_of(rows))
+        features_file.write(bytes_of(features.detach().contiguous()))
     rows_file.close()
     features_file.close()
     dist.barrier()

@@ -23,8 +23,9 @@ constexpr std::int64_t kRowsOfText = 4;  // in a step
 using Bytes = std::vector<std::uint8_t>;
 
 Bytes bytes_of(const at::Tensor& tensor) {
-  const auto* begin = static_cast<const std::uint8_t*>(tensor.contiguous().const_data_ptr());
-  return {begin, begin + tensor.nbytes()};
+  const auto packed = tensor.contiguous();
+  const auto* begin = static_cast<const std::uint8_t*>(packed.const_data_ptr());
+  return {begin, begin + packed.nbytes()};
 }
 
 // The sum over all ranks, in their order, so that all have the same.
