@@ -14,17 +14,6 @@
 
 namespace saetap {
 
-namespace {
-
-// How long finish() waits for a call in flight on another thread.
-constexpr std::chrono::seconds kFinishPatience{10};
-constexpr std::chrono::seconds kFirstSave{15};
-// A window that closes is saved soon, so that it leaves memory; short ones not each by itself. So is what somebody asks
-// for.
-constexpr std::chrono::seconds kBetweenWindows{5};
-
-}  // namespace
-
 // Holds the session for one event, unless it is over or this very thread is inside already.
 class Session::Turn {
  public:
@@ -302,102 +291,8 @@ void Session::set_token_text(TokenText text) {
   collection_.drain();  // a checkpoint may be at work with the one before
 }
 
-// ---- checkpoints and the end ----
-
 void Session::take_host_for_device(int asked) {
   device_queue_.take_host_for_device(asked);
-}
-
-bool Session::settle() {
-  if (collection_.is_current()) return false;
-  {
-    const std::lock_guard lock(mutex_);
-    device_queue_.finish();
-  }
-  return collection_.drain();
-}
-
-bool Session::checkpoint() {
-  if (collection_.is_current()) return false;
-  const std::lock_guard lock(mutex_);
-  if (finished_) return false;
-  device_queue_.finish();
-  save(false);
-  return collection_.drain() && collection_.saved();
-}
-
-// The first one comes early, so that a run that is broken off has something to show.
-bool Session::save_is_due() {
-  if (collection_.saving()) return false;
-  auto interval = std::chrono::seconds(config_.checkpoint_seconds);
-  if (!tried_to_save_) interval = std::min(interval, kFirstSave);
-  if (collection_.window_closed() || collection_.save_requested()) interval = std::min(interval, kBetweenWindows);
-  return Clock::now() - latest_save_ >= interval;
-}
-
-// Decoders are read here, where no optimizer is at work on them; the rest is the collector's thread's.
-void Session::save(bool last) {
-  latest_save_ = Clock::now();
-  tried_to_save_ = true;
-  SessionSnapshot snapshot;
-  snapshot.token_text = token_text_;
-  for (const auto& [id, site] : sites_) {
-    snapshot.counts[id] = site->counts();
-    snapshot.tracing[id] = provenance_.report(id);
-    if (config_.save_decoder) snapshot.decoder_directions[id] = site->decoder_directions();
-    say_tracing(*site);
-  }
-  collection_.checkpoint(std::move(snapshot), last);
-}
-
-Session::End Session::finish() {
-  if (inside_.load() == std::this_thread::get_id() || collection_.is_current()) {
-    // exit() from a signal handler that interrupted a tap, or from a callback: what this thread was doing is half done.
-    log(LogLevel::error, "not finished: the program ended inside a call; the latest checkpoint stands");
-    return End::busy;
-  }
-  const auto until = Clock::now() + std::chrono::seconds(config_.exit_seconds);
-  std::unique_lock lock(mutex_, std::min(until, Clock::now() + kFinishPatience));
-  if (!lock.owns_lock()) {
-    log(LogLevel::error, "not finished: a call is still in flight; the latest checkpoint stands");
-    return End::busy;
-  }
-  if (finished_) return End::done;
-  finished_ = true;
-  device_queue_.finish();
-  if (!sites_.empty()) save(true);
-  const bool ended = collection_.finish(until);
-  if (ended) {
-    say_end();
-    collection_.merge_ranks(until);
-  } else {
-    log(LogLevel::error, "not finished: saving takes longer than " + std::to_string(config_.exit_seconds) +
-                             " s (exit_seconds); the latest checkpoint stands");
-  }
-  lock.unlock();
-  hooks::Discovery::of_process().remove(*this);
-  return ended ? End::done : End::given_up;
-}
-
-void Session::say_end() {
-  if (sites_.empty()) {
-    log(LogLevel::info, nothing_found(facts_));
-    return;
-  }
-  for (const auto& [id, site] : sites_) {
-    log(LogLevel::info, site_summary(site->site(), site->counts(), collection_.collector(), facts_));
-    const auto warning = tracing_warning(site->counts(), config_.tokens.buffer_rows);
-    if (!warning.empty()) log(LogLevel::warning, warning);
-  }
-  for (const auto& line : collection_.left_alone()) log(LogLevel::info, line);
-  if (calls_lost_ > 0) {
-    log(LogLevel::warning, std::to_string(calls_lost_) +
-                               " calls on an accelerator were lost: they count as collected, " +
-                               "and nothing of them was kept");
-  }
-  const auto waits = waits_line(collection_.waits(), device_queue_.waits());
-  if (!waits.empty()) log(LogLevel::info, waits);
-  if (collection_.saved()) log(LogLevel::info, saved_line(collection_.store_path()));
 }
 
 bool Session::is_copy() const {

@@ -131,9 +131,7 @@ void MergedParts::write_part(PartKind kind) {
       of_feature.push_back(reader.read(feature, limits_.most_alike != 0, contexts));
     }
     const FeatureRows all = merge_rows(of_feature, limits_, contexts);
-    if (all.statistics != FeatureStatistics{}) writer.write_statistics(feature, all.statistics, all.histogram);
-    if (!all.samples.empty()) writer.write_samples(feature, all.samples, all.groups);
-    if (!all.random_samples.empty()) writer.write_random_samples(feature, all.random_samples);
+    writer.write(feature, all);
     text_.need(all.samples, kept);
     text_.need(all.random_samples, kept);
     release_all(of_feature, contexts);

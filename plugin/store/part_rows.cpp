@@ -80,6 +80,12 @@ FeatureWriter::FeatureWriter(const Database& database, int site, PartKind kind, 
           database, "INSERT OR REPLACE INTO random_sample VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", site, kind)),
       columns_(contexts) {}
 
+void FeatureWriter::write(std::uint32_t feature, const FeatureRows& rows) {
+  if (rows.statistics != FeatureStatistics{}) write_statistics(feature, rows.statistics, rows.histogram);
+  if (!rows.samples.empty()) write_samples(feature, rows.samples, rows.groups);
+  if (!rows.random_samples.empty()) write_random_samples(feature, rows.random_samples);
+}
+
 void FeatureWriter::write_statistics(std::uint32_t feature, const FeatureStatistics& statistics,
                                      const ActivationHistogram& histogram) {
   statistics_.bind(2, std::int64_t{feature});

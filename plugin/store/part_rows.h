@@ -41,6 +41,8 @@ class FeatureWriter {
  public:
   // `contexts`: of all samples that are written.
   FeatureWriter(const Database& database, int site, PartKind kind, const ContextPool& contexts);
+  // All three; of what is empty there is no row.
+  void write(std::uint32_t feature, const FeatureRows& rows);
   void write_statistics(std::uint32_t feature, const FeatureStatistics& statistics,
                         const ActivationHistogram& histogram);
   void write_samples(std::uint32_t feature, std::span<const Sample> samples, std::span<const std::uint64_t> groups);

@@ -101,7 +101,7 @@ void ResumedStore::take_up(const Site& site, SampleCollector& collector) const {
   if (!row) return;
   KeptWindow kept{row->window, row->first_step, row->last_step, row->eligible, ever_active(database, site), {}, {}};
   FeatureReader reader(database, site.id, PartKind::open);
-  const bool with_groups = limit_of(facts_).alike != SampleLimit::Alike::no;
+  const bool with_groups = facts_.most_alike() != 0;
   kept.feature = [&](std::uint32_t feature, ContextPool& contexts) {
     return reader.read(feature, with_groups, contexts);
   };

@@ -99,8 +99,7 @@ void write_all(Database& merged, const MergeInputs& inputs, const MergeGoesOn& g
   for (const auto& input : inputs) {
     for (const StoredRun& run : input->runs) write_run(merged, run);
   }
-  const std::uint32_t most_alike = facts.collapse_near_duplicates ? 1 : facts.max_samples_per_sequence;
-  const KeptLimits limits{facts.kept_samples_per_feature, facts.kept_random_samples_per_feature, most_alike};
+  const KeptLimits limits{facts.kept_samples_per_feature, facts.kept_random_samples_per_feature, facts.most_alike()};
   MergedText text(merged, facts.sample_context_size);
   Work work(sites, goes_on);
   for (const MergedSite& site : sites) {

@@ -135,7 +135,7 @@ void StoreReader::each_part(Statement& select, int site, std::uint32_t feature, 
 }
 
 std::vector<Sample> StoreReader::samples(int site, std::uint32_t feature, Scope scope) const {
-  const std::uint32_t most_alike = run().collapse_near_duplicates ? 1 : run().max_samples_per_sequence;
+  const std::uint32_t most_alike = run().most_alike();
   std::vector<std::vector<Sample>> lists;
   std::vector<std::vector<std::uint64_t>> groups;
   each_part(*state_->samples, site, feature, scope, [&](const Statement& row) {

@@ -50,6 +50,9 @@ struct RunFacts {
   std::uint64_t max_memory_mb = 0;
   // What was kept of steps before this one was in a file that went away or was replaced during the run; 0: nothing.
   std::uint64_t lost_before = 0;
+
+  // How many samples of a feature may be alike; 0: no limit.
+  [[nodiscard]] std::uint32_t most_alike() const { return collapse_near_duplicates ? 1 : max_samples_per_sequence; }
 };
 
 // One process's run that is in a store: several where it was resumed, or ranks were merged.

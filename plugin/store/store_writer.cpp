@@ -29,9 +29,7 @@ void StoreWriter::go_on(const StoreStamp& found) {
   facts.run_id = header_.run_id;
   facts.finished = false;
   write_run_facts(database, facts);
-  const auto& [rank, ranks, launch] = header_.rank;
-  write_run(database,
-            {header_.run_id, rank, ranks, launch, header_.program, header_.started, header_.started, false, 0});
+  write_run(database, run(header_.started, false, 0));
   // No site is in memory yet: text that only their open windows need must not go with another site's.
   StoredSequences(database, facts.sample_context_size).count_parts(SequencePool(facts.sample_context_size), {});
   transaction.commit();
@@ -112,37 +110,41 @@ void StoreWriter::write_facts(Database& database, const SampleCollector& collect
                               const CheckpointEvent& event) const {
   const CollectorOptions& asked = collector.asked();
   const CollectorOptions& in_force = collector.options();
-  RunFacts run;
-  run.run_id = header_.run_id;
-  run.checkpoint = checkpoints_ + 1;
-  run.saetap_version = SAETAP_VERSION;
-  run.libtorch_version = header_.libtorch_version;
-  run.program = header_.program;
-  run.started = header_.started;
-  run.saved = utc_now();
-  run.finished = event.last;
-  run.tokenizer = header_.tokenizer;
-  run.redact = name_of(header_.redact);
-  run.max_samples_per_feature = asked.max_samples_per_feature;
-  run.random_samples_per_feature = asked.random_samples_per_feature;
-  run.kept_samples_per_feature = in_force.max_samples_per_feature;
-  run.kept_random_samples_per_feature = in_force.random_samples_per_feature;
-  run.max_samples_per_sequence = asked.limit.alike == SampleLimit::Alike::same_sequence ? asked.limit.most : 0;
-  run.collapse_near_duplicates = asked.limit.alike == SampleLimit::Alike::same_text;
-  run.sample_context_size = asked.sample_context_size;
-  run.sample_activation_threshold = asked.sample_activation_threshold;
-  run.sample_collection_freq = header_.sample_collection_freq;
-  run.sample_window_steps = window_rule_text(asked.window_rule);
-  run.max_memory_mb = asked.most_bytes >> 20;
-  run.lost_before = lost_before_;
-  write_run_facts(database, run);
+  RunFacts facts;
+  facts.run_id = header_.run_id;
+  facts.checkpoint = checkpoints_ + 1;
+  facts.saetap_version = SAETAP_VERSION;
+  facts.libtorch_version = header_.libtorch_version;
+  facts.program = header_.program;
+  facts.started = header_.started;
+  facts.saved = utc_now();
+  facts.finished = event.last;
+  facts.tokenizer = header_.tokenizer;
+  facts.redact = name_of(header_.redact);
+  facts.max_samples_per_feature = asked.max_samples_per_feature;
+  facts.random_samples_per_feature = asked.random_samples_per_feature;
+  facts.kept_samples_per_feature = in_force.max_samples_per_feature;
+  facts.kept_random_samples_per_feature = in_force.random_samples_per_feature;
+  facts.max_samples_per_sequence = asked.limit.alike == SampleLimit::Alike::same_sequence ? asked.limit.most : 0;
+  facts.collapse_near_duplicates = asked.limit.alike == SampleLimit::Alike::same_text;
+  facts.sample_context_size = asked.sample_context_size;
+  facts.sample_activation_threshold = asked.sample_activation_threshold;
+  facts.sample_collection_freq = header_.sample_collection_freq;
+  facts.sample_window_steps = window_rule_text(asked.window_rule);
+  facts.max_memory_mb = asked.most_bytes >> 20;
+  facts.lost_before = lost_before_;
+  write_run_facts(database, facts);
 
-  const auto& [rank, ranks, launch] = header_.rank;
   std::uint64_t steps = 0;
   for (const auto& [id, collection] : collector.sites()) {
     if (event.counts) steps = std::max(steps, event.counts(*collection.site).steps);
   }
-  write_run(database, {run.run_id, rank, ranks, launch, run.program, run.started, run.saved, run.finished, steps});
+  write_run(database, run(facts.saved, facts.finished, steps));
+}
+
+StoredRun StoreWriter::run(const std::string& saved, bool finished, std::uint64_t steps) const {
+  const auto& [rank, ranks, launch] = header_.rank;
+  return {header_.run_id, rank, ranks, launch, header_.program, header_.started, saved, finished, steps};
 }
 
 }  // namespace saetap

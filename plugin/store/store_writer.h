@@ -9,6 +9,7 @@
 #include "plugin/store/ranks.h"
 #include "plugin/store/sqlite.h"
 #include "plugin/store/store_files.h"
+#include "plugin/store/store_reader.h"
 
 namespace saetap {
 
@@ -60,6 +61,8 @@ class StoreWriter {
   // `whole`: into an empty file.
   void write(const SampleCollector& collector, const CheckpointEvent& event, bool whole) const;
   void write_facts(Database& database, const SampleCollector& collector, const CheckpointEvent& event) const;
+  // This process's own run, `steps` after its start.
+  [[nodiscard]] StoredRun run(const std::string& saved, bool finished, std::uint64_t steps) const;
 
   std::string path_;
   std::string moved_aside_;

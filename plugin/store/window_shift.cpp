@@ -104,9 +104,7 @@ void shift_windows(Database& database, StoredSequences& sequences, const SampleC
       parts.clear();
       for (Source& source : sources) parts.push_back(source.read(feature, limited, contexts));
       const FeatureRows all = merge_rows(parts, limits, contexts);
-      if (all.statistics != FeatureStatistics{}) writer.write_statistics(feature, all.statistics, all.histogram);
-      if (!all.samples.empty()) writer.write_samples(feature, all.samples, all.groups);
-      if (!all.random_samples.empty()) writer.write_random_samples(feature, all.random_samples);
+      writer.write(feature, all);
       for (const FeatureRows& rows_of_part : parts) release_contexts(rows_of_part, contexts);
     }
   }

@@ -37,10 +37,6 @@ std::string percent(double share) {
 
 }  // namespace
 
-std::string_view name_of(TokenSourceKind source) {
-  return kTokenSourceNames[static_cast<std::size_t>(source)];
-}
-
 Provenance::Provenance(TraceOptions options, ParallelFor parallel)
     : options_(std::move(options)), parallel_(std::move(parallel)) {
   options_.rules.normalise();
@@ -373,36 +369,6 @@ Resolution Provenance::resolution_of(Reader& reader, const std::vector<Found>& f
     }
   }
   return resolution;
-}
-
-TraceReport Provenance::report(int reader) const {
-  const auto found = readers_.find(reader);
-  if (found == readers_.end()) return {};
-  auto report = found->second.report;
-  if (report.source == TokenSourceKind::none) report.why = why_nothing(found->second.width);
-  return report;
-}
-
-std::string Provenance::why_nothing(std::size_t width) const {
-  if (!options_.use_told && !options_.use_in_step && !options_.use_exact) return "tokens.source is none";
-  if (!options_.use_exact) {
-    return options_.use_told ? "the program gave none that fit" : "no model's call before had as many tokens";
-  }
-  if (width == 0) return "what the encoder was given is not one row for each row of features";
-  std::string names, widths;
-  for (const auto& [key, stream] : streams_) {
-    auto& list = key.second == width ? names : widths;
-    const auto item = key.second == width ? key.first : std::to_string(key.second);
-    if (list.find(item) == std::string::npos) list += (list.empty() ? "" : ", ") + item;
-  }
-  if (!names.empty()) {
-    return "they are not rows of " + names +
-           (options_.use_robust ? ", nor made from them by rounding, scaling, centring or normalising" : "");
-  }
-  if (!widths.empty()) {
-    return "no rows of width " + std::to_string(width) + " were returned for tokens, only of " + widths;
-  }
-  return "no TorchScript module was given tokens [batch, length] and returned rows for them";
 }
 
 std::size_t Provenance::bytes() const {

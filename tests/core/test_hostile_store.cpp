@@ -10,27 +10,21 @@
 #include <string>
 
 #include "plugin/store/sqlite.h"
+#include "tests/core/file_bytes.h"
 #include "tests/core/read_everything.h"
 #include "tests/core/rich_store.h"
 #include "tests/reliability/fault_record.h"
 
 using namespace saetap;
+using saetap::testing::bytes_of;
 using saetap::testing::long_form;
 using saetap::testing::read_everything;
 using saetap::testing::record_fault;
 using saetap::testing::RichRun;
 using saetap::testing::TemporaryFolder;
+using saetap::testing::write_bytes;
 
 namespace {
-
-std::string bytes_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-void write_bytes(const std::string& path, std::string_view bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
 
 void change(const std::string& path, const std::string& sql) {
   Database(path, Database::Mode::read_write).execute(sql.c_str());

@@ -11,28 +11,22 @@
 #include "plugin/store/samples_json.h"
 #include "plugin/store/sqlite.h"
 #include "plugin/store/store_files.h"
+#include "tests/core/file_bytes.h"
 #include "tests/core/read_everything.h"
 #include "tests/core/rich_store.h"
 #include "tests/reliability/fault_record.h"
 
 using namespace saetap;
+using saetap::testing::bytes_of;
 using saetap::testing::Pipeline;
 using saetap::testing::read_everything;
 using saetap::testing::record_fault;
 using saetap::testing::RichRun;
 using saetap::testing::TemporaryFolder;
+using saetap::testing::write_bytes;
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string bytes_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-void write_bytes(const std::string& path, std::string_view bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
 
 std::string rich_store() {
   RichRun run;

@@ -9,12 +9,15 @@
 #include <string>
 
 #include "plugin/store/sqlite.h"
+#include "tests/core/file_bytes.h"
 #include "tests/core/pipeline.h"
 
 using namespace saetap;
+using saetap::testing::bytes_of;
 using saetap::testing::Pipeline;
 using saetap::testing::Row;
 using saetap::testing::TemporaryFolder;
+using saetap::testing::write_bytes;
 
 namespace {
 
@@ -38,15 +41,6 @@ std::string refusal(const std::string& path) {
     return error.what();
   }
   return "accepted";
-}
-
-std::string bytes_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-void write_bytes(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
 }
 
 void change(const std::string& path, const char* sql) {
