@@ -1,11 +1,14 @@
 #include "plugin/log.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 
 namespace saetap {
 
@@ -19,6 +22,8 @@ void set_log_level(LogLevel level) {
 
 namespace {
 
+std::atomic<std::uint64_t> unwritten{0};
+
 // The reader of stderr may be gone. The program that never wrote to it must not die of our line.
 void write_without_sigpipe(const std::string& text) {
   sigset_t pipe, before, pending;
@@ -26,7 +31,12 @@ void write_without_sigpipe(const std::string& text) {
   sigaddset(&pipe, SIGPIPE);
   sigpending(&pending);
   pthread_sigmask(SIG_BLOCK, &pipe, &before);
-  const auto written = write(STDERR_FILENO, text.data(), text.size());
+  // Nobody may read the pipe, or the terminal be stopped: training must not wait for that. Where there is room at all,
+  // there is for this much.
+  pollfd room{STDERR_FILENO, POLLOUT, 0};
+  const bool writable = poll(&room, 1, 0) == 1 && (room.revents & (POLLOUT | POLLERR | POLLHUP)) != 0;
+  const auto written = writable ? write(STDERR_FILENO, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF)) : 0;
+  if (!writable) ++unwritten;
   const bool ours = written < 0 && errno == EPIPE && sigismember(&pending, SIGPIPE) == 0;
   constexpr timespec kNow{0, 0};
   if (ours) sigtimedwait(&pipe, nullptr, &kNow);
@@ -43,6 +53,9 @@ void log(LogLevel level, const std::string& line) noexcept {
     text.erase(std::min(text.size(), text.find("\nException raised from")));  // LibTorch's errors carry a stack trace
     std::replace(text.begin(), text.end(), '\n', ' ');
     text += '\n';
+    if (const auto lost = unwritten.exchange(0)) {
+      text = "saetap: (" + std::to_string(lost) + " lines before this one were not written: nobody read them)\n" + text;
+    }
     write_without_sigpipe(text);
   } catch (...) {
     // Out of memory while logging: there is nothing left to say it with.

@@ -1,4 +1,5 @@
-// One line to stderr per thing worth saying, "saetap: …". Never throws, never blocks on the host's own streams.
+// One line to stderr per thing worth saying, "saetap: …". Never throws, never waits for the host's streams: a line that
+// nobody reads is dropped, and the next one says so.
 #pragma once
 
 #include <string>

@@ -53,6 +53,18 @@ void CollectorThread::post(std::size_t bytes, std::function<void()> task) {
   posted_.notify_one();
 }
 
+bool CollectorThread::wait_for_room(std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  const auto has_room = [&] { return waiting_bytes_ <= most_bytes_ / 4 * 3; };
+  if (has_room()) return true;
+  if (patience.count() == 0) return false;
+  const auto begin = std::chrono::steady_clock::now();
+  const bool room = done_.wait_for(lock, patience, has_room);
+  ++waits_.count;
+  waits_.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return room;
+}
+
 bool CollectorThread::drain(std::chrono::milliseconds patience) {
   if (is_current()) return false;
   std::unique_lock lock(mutex_);

@@ -32,6 +32,8 @@ class CollectorThread {
 
   // `bytes`: memory that the task keeps until it has run. Must not be called from a task.
   void post(std::size_t bytes, std::function<void()> task);
+  // Waits while the queue is nearly full. False if that takes longer than `patience`: whatever is at work stands still.
+  bool wait_for_room(std::chrono::milliseconds patience);
   // Waits until all that was posted before has run. False if that takes longer than `patience`, or from a task.
   bool drain(std::chrono::milliseconds patience = std::chrono::hours(24));
 

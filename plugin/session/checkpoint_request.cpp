@@ -1,6 +1,7 @@
 #include "plugin/session/checkpoint_request.h"
 
-#include <system_error>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace saetap {
 
@@ -9,18 +10,25 @@ bool CheckpointRequest::look() {
   const auto now = Clock::now();
   if (now < next_look_) return asked_;
   next_look_ = now + kBetween;
-  std::error_code none;
-  const auto when = std::filesystem::last_write_time(path_, none);
-  asked_ = !none;
-  if (asked_) when_ = when;
+  const auto request = when_asked();
+  asked_ = request.has_value();
+  if (request) when_ = *request;
   return asked_;
+}
+
+// A file of the program's own may have the name: only an empty one asks, and goes.
+std::optional<CheckpointRequest::When> CheckpointRequest::when_asked() const {
+  struct stat status {};
+  if (::lstat(path_.c_str(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size != 0) return std::nullopt;
+  const When when{status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+  if (when == not_removed_) return std::nullopt;
+  return when;
 }
 
 void CheckpointRequest::done() {
   if (!asked_) return;
   asked_ = false;
-  std::error_code none;
-  if (std::filesystem::last_write_time(path_, none) == when_ && !none) std::filesystem::remove(path_, none);
+  if (when_asked() == when_ && ::unlink(path_.c_str()) != 0) not_removed_ = when_;
 }
 
 }  // namespace saetap

@@ -2,15 +2,18 @@
 #pragma once
 
 #include <chrono>
-#include <filesystem>
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 
 namespace saetap {
 
-// `touch activation_samples/checkpoint` asks; the file goes when that is done. Throws nothing. One thread at a time.
+// `touch activation_samples/checkpoint` asks, if that makes an empty file; the file goes when that is done. Throws
+// nothing. One thread at a time.
 class CheckpointRequest {
  public:
-  explicit CheckpointRequest(const std::string& folder) : path_(std::filesystem::path(folder) / "checkpoint") {}
+  explicit CheckpointRequest(const std::string& folder) : path_(folder + "/checkpoint") {}
 
   // Whether somebody asks; looks once a second at most.
   bool look();
@@ -19,11 +22,14 @@ class CheckpointRequest {
 
  private:
   using Clock = std::chrono::steady_clock;
+  using When = std::pair<std::int64_t, std::int64_t>;  // seconds, nanoseconds
+  [[nodiscard]] std::optional<When> when_asked() const;
 
-  std::filesystem::path path_;
+  std::string path_;
   Clock::time_point next_look_{};
   bool asked_ = false;
-  std::filesystem::file_time_type when_{};
+  When when_{};
+  std::optional<When> not_removed_;  // one that stays cannot ask for ever
 };
 
 }  // namespace saetap

@@ -172,6 +172,22 @@ TEST_CASE("who posts more than there is room for waits, and nothing is dropped")
   CHECK(thread.peak_bytes() == 1000);
 }
 
+TEST_CASE("who asks for room is told when nothing moves, and goes on when it does") {
+  std::atomic<bool> go = false;
+  CollectorThread thread(100, ignore);
+  thread.post(90, [&] {
+    while (!go) std::this_thread::yield();
+  });
+  CHECK_FALSE(thread.wait_for_room(std::chrono::milliseconds(0)));
+  CHECK(thread.waits().count == 0);  // only looked
+  CHECK_FALSE(thread.wait_for_room(std::chrono::milliseconds(5)));
+  CHECK(thread.waits().count == 1);
+  go = true;
+  CHECK(thread.wait_for_room(std::chrono::hours(1)));
+  thread.post(75, [] {});
+  CHECK(thread.wait_for_room(std::chrono::hours(1)));
+}
+
 TEST_CASE("a task that takes no memory never waits") {
   std::atomic<bool> go = false;
   CollectorThread thread(100, ignore);
