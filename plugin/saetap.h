@@ -49,7 +49,8 @@ typedef int64_t (*saetap_token_text)(int32_t id, char* text, int64_t size, void*
  * shown of it is read with it. Tokens whose text is not known are shown with the configured tokenizer (the key
  * tokenizer), and without one as ids. Called while a checkpoint is saved, on a thread of saetap's own, for each token
  * once; it must not call back into saetap, and not throw. `user` is passed on. NULL, or another, takes it back: when
- * this returns, the one before is not called any more. */
+ * this returns, the one before is not called any more. Nor is it once the program exits, for what it needs may be gone:
+ * call saetap_stop before, so that no token lacks its text. */
 SAETAP_EXPORT int saetap_set_token_text(saetap_token_text text, void* user);
 
 /* Saves what was collected so far. The file on disk is whole at every moment. */

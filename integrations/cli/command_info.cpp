@@ -80,6 +80,7 @@ void print_run(const StoreReader& store) {
                    (run.sample_collection_freq == 1 ? std::string("every step")
                                                     : "one step in " + count_text(run.sample_collection_freq)));
   line("limited", limits_text(run));
+  line("counted", run.counted);
   if (!redaction_text(run).empty()) line("redacted", redaction_text(run));
   line("tokenizer", run.tokenizer.empty() ? "none: token ids are shown" : run.tokenizer);
 }
@@ -139,6 +140,7 @@ Json json_of_run(const StoreReader& store) {
           {"finished", run.finished},
           {"tokenizer", run.tokenizer},
           {"redact", run.redact},
+          {"counted", run.counted},
           {"max_samples_per_feature", run.max_samples_per_feature},
           {"kept_samples_per_feature", run.kept_samples_per_feature},
           {"random_samples_per_feature", run.random_samples_per_feature},

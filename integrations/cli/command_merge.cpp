@@ -19,6 +19,7 @@ struct MergeRequest {
   std::string output;
   std::vector<std::string> inputs;
   bool force = false;
+  bool mix = false;
   bool json = false;
 };
 
@@ -45,10 +46,13 @@ void merge(const MergeRequest& request) {
   const std::string output = checked_output(request);
   constexpr std::size_t kParts = 100;
   Progress progress("% merged", kParts);
-  merge_stores(request.inputs, output, [&](double done) {
-    progress.update(static_cast<std::size_t>(done * kParts));
-    return true;
-  });
+  merge_stores(
+      request.inputs, output,
+      [&](double done) {
+        progress.update(static_cast<std::size_t>(done * kParts));
+        return true;
+      },
+      request.mix ? MergeOf::whatever : MergeOf::one_training);
   progress.clear();
   const StoreReader store(output);
   if (request.json) {
@@ -67,6 +71,8 @@ void add_merge(CLI::App& program) {
   sub->add_option("OUT", request->output, "The merged store, or the folder for its samples.saetap")->required();
   sub->add_option("IN", request->inputs, "Stores, or folders that hold samples.saetap")->required()->expected(2, -1);
   sub->add_flag("--force", request->force, "Replace OUT if it is there");
+  sub->add_flag("--mix", request->mix,
+                "Merge ranks of different starts, and sites of one name whose decoders differ, all the same");
   sub->add_flag("--json", request->json, "Print JSON");
   sub->footer(
       "The result is what one collector would have kept that had seen all of it, in whatever order stores are named.\n"

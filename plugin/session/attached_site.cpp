@@ -1,13 +1,12 @@
 #include "plugin/session/attached_site.h"
 
 #include <algorithm>
-#include <cmath>
 #include <stdexcept>
 
 #include "plugin/log.h"
 #include "plugin/session/float_rows.h"
 #include "plugin/session/parallel.h"
-#include "plugin/store/half.h"
+#include "plugin/store/decoder_likeness.h"
 
 namespace saetap {
 
@@ -48,25 +47,6 @@ HalfMatrix directions_of(const at::Tensor& decoder, const hooks::WeightLayout& l
   }
 }
 
-// The median cosine of some of the rows of two matrices [features, width].
-double median_cosine(const HalfMatrix& a, const HalfMatrix& b, std::size_t features, std::size_t width) {
-  constexpr std::size_t kRows = 101;
-  std::vector<double> cosines;
-  for (std::size_t row = 0; row < features; row += std::max<std::size_t>(1, features / kRows)) {
-    double dot = 0, norm_a = 0, norm_b = 0;
-    for (std::size_t i = row * width; i < (row + 1) * width; ++i) {
-      const double x = float_from_half(a[i]), y = float_from_half(b[i]);
-      dot += x * y;
-      norm_a += x * x;
-      norm_b += y * y;
-    }
-    const double cosine = dot / std::sqrt(norm_a * norm_b);
-    cosines.push_back(std::isfinite(cosine) ? cosine : 0);  // of zeros, infinities and NaN
-  }
-  std::nth_element(cosines.begin(), cosines.begin() + static_cast<std::ptrdiff_t>(cosines.size() / 2), cosines.end());
-  return cosines[cosines.size() / 2];
-}
-
 }  // namespace
 
 void scan_on_all_cores(const Activations& activations, std::int64_t features, const ScanRequest& request,
@@ -95,12 +75,11 @@ void AttachedSite::adopt(const c10::IValue& owner) {
 }
 
 bool AttachedSite::continues_in(const FeatureTap& tap, const c10::IValue& owner) {
-  const auto before = decoder_directions();
-  const auto now = directions_of(decoder_weight(tap, owner), tap.decoder_layout, site_);
-  if (before.empty() || now.size() != before.size()) return before.empty();
-  // Two SAEs trained from different seeds share directions by chance only: cosines near 0.
-  return median_cosine(before, now, static_cast<std::size_t>(site_.features), static_cast<std::size_t>(site_.d_out)) >
-         0.5;
+  return are_akin(compared_rows(decoder_directions(), site_), compared_decoder(site_, tap, owner), site_.d_out);
+}
+
+std::vector<float> AttachedSite::compared_decoder(const Site& site, const FeatureTap& tap, const c10::IValue& owner) {
+  return compared_rows(directions_of(decoder_weight(tap, owner), tap.decoder_layout, site), site);
 }
 
 void AttachedSite::count(std::int64_t rows, bool grad_enabled) {
@@ -121,7 +100,8 @@ void AttachedSite::handle(const FeatureTap& tap, const hooks::FeatureEvent& even
   const auto step = counts_.steps > 0 ? counts_.steps - 1 : 0;
   const bool due = step % static_cast<std::uint64_t>(config.sample_collection_freq) == 0;
   const bool wanted = event.phase == Phase::train ? config.collect_train : config.collect_eval;
-  if (due && wanted && shape.rows > 0) {
+  const bool collected = due && wanted && (shape.rows == 0 || context.collection.takes_batch());
+  if (collected && shape.rows > 0) {
     const bool sparse = event.values.layout() != at::kStrided;
     const auto place =
         context.device_queue.wants(event.values.device()) && !sparse ? ScanPlace::device : ScanPlace::host;
@@ -136,7 +116,7 @@ void AttachedSite::handle(const FeatureTap& tap, const hooks::FeatureEvent& even
       collect(call, step, event.phase, context);
     }
   }
-  if (event.grad_enabled) context.collection.step({site_, step, due && wanted});
+  if (event.grad_enabled) context.collection.step({site_, step, collected});
 }
 
 // In units of what a feature adds to the output.

@@ -57,6 +57,9 @@ class AttachedSite {
   // Whether `tap` in `owner` is this site's module come back: the same shape, and decoder directions that are still
   // akin (a checkpoint loaded again, a clone in place of the original), not another SAE of the same class.
   [[nodiscard]] bool continues_in(const FeatureTap& tap, const c10::IValue& owner);
+  // Rows of the decoder in `owner` as compared_rows() has them; empty if they cannot be read.
+  [[nodiscard]] static std::vector<float> compared_decoder(const Site& site, const FeatureTap& tap,
+                                                           const c10::IValue& owner);
   void adopt(const c10::IValue& owner);
   // Decoder directions as of now, or as of when the module went. Empty if they cannot be read.
   [[nodiscard]] HalfMatrix decoder_directions();

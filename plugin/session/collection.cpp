@@ -65,9 +65,12 @@ Collection::Collection(const Config& config, const std::string& program, std::sh
 }
 
 // Another run's store is moved aside when there is something to save; not so a rank's: if this one should never save,
-// the others would take it for this run's.
+// the others would take it for this run's. One that has not ended is taken for nobody's, and may be that of a living
+// process which started this one.
 void Collection::clear_the_place() {
   try {
+    std::error_code failed;
+    if (!std::filesystem::exists(writer_.path(), failed) || !StoreReader(writer_.path()).run().finished) return;
     const auto aside = move_aside(writer_.path(), read_stamp(writer_.path()));
     if (!aside.empty()) log(LogLevel::info, "the store of an earlier run is now " + aside);
   } catch (const std::exception& error) {
@@ -79,17 +82,14 @@ void Collection::add_callback(std::string name, std::shared_ptr<Callback> callba
   callbacks_.add(std::move(name), std::move(callback));
 }
 
-std::optional<SiteCounts> Collection::identify(Site& site) {
+void Collection::identify(Site& site, const std::function<std::vector<float>()>& decoder) {
   next_site_id_ = std::max(next_site_id_, resumption_.first_free_id());
-  if (const auto* before = resumption_.find(site)) {
-    site.id = before->site.id;
-    return before->counts;
-  }
-  if (resumption_.has_name(site.name)) {
-    site.name += "." + std::to_string(site.d_in) + "x" + std::to_string(site.d_out);
-  }
-  site.id = next_site_id_++;
-  return std::nullopt;
+  const auto* before = resumption_.find(site, decoder);
+  site.id = before != nullptr ? before->site.id : next_site_id_++;
+}
+
+std::optional<SiteCounts> Collection::counts_before(const Site& site) const {
+  return resumption_.counts_before(site);
 }
 
 std::shared_ptr<BarBoard> Collection::attach(const Site& site) {
@@ -97,7 +97,9 @@ std::shared_ptr<BarBoard> Collection::attach(const Site& site) {
   thread_.post(0, [this, &site, board] {
     at::enableRecordFunction(false);  // a callback's own modules are none of ours
     callbacks_.attach(site);
-    if (config_.resume) resumption_.take_up(site, *collector_);
+    publish(site, 0, *board);  // of an empty window: what the first batch of a later one wants
+    if (!config_.resume) return;
+    resumption_.take_up(site, *collector_);
     publish(site, 0, *board);
   });
   thread_.drain();
@@ -106,6 +108,19 @@ std::shared_ptr<BarBoard> Collection::attach(const Site& site) {
 
 void Collection::publish(const Site& site, std::uint64_t step, BarBoard& board) {
   board.publish(callbacks_.bars(site, step), callbacks_.context_size());
+}
+
+bool Collection::takes_batch() {
+  using namespace std::chrono_literals;
+  constexpr auto kStandstill = 30s;
+  const bool room = thread_.wait_for_room(stands_still_ ? 0s : kStandstill);
+  if (!room) ++passed_over_;
+  if (room != stands_still_) return room;
+  stands_still_ = !room;
+  warn(room ? "collecting    it goes on: " + std::to_string(passed_over_) + " calls were passed over so far"
+            : "collecting    it stands still (a disk that does not answer, or a callback): training goes on, and its " +
+                  std::string("calls are passed over until then"));
+  return room;
 }
 
 void Collection::batch(std::unique_ptr<CollectedBatch> batch, std::shared_ptr<BarBoard> board) {
@@ -156,9 +171,22 @@ void Collection::checkpoint(SessionSnapshot snapshot, bool last) {
   });
 }
 
+// The last save waits longer for who reads the file: there will be no other.
+void Collection::save_store(const SampleCollector& collector, const CheckpointEvent& event) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(event.last ? config_.exit_seconds : 0);
+  while (true) {
+    try {
+      writer_.save(collector, event);
+      return;
+    } catch (const SqliteError& error) {
+      if (!error.is_busy() || std::chrono::steady_clock::now() >= until) throw;
+    }
+  }
+}
+
 bool Collection::save_files(const SampleCollector& collector, const CheckpointEvent& event) {
   try {
-    writer_.save(collector, event);
+    save_store(collector, event);
   } catch (const std::exception& error) {
     const bool new_reason = std::exchange(said_unsaved_, error.what()) != error.what();
     if (event.last) {
@@ -169,6 +197,11 @@ bool Collection::save_files(const SampleCollector& collector, const CheckpointEv
     return false;
   }
   if (!std::exchange(said_unsaved_, "").empty()) warn("saved again   " + writer_.path());
+  if (said_path_.empty()) said_path_ = writer_.path();
+  if (writer_.path() != said_path_) {
+    said_path_ = writer_.path();
+    warn("store         another run has taken its name: it is " + said_path_);
+  }
   if (writer_.moved_aside() != said_aside_) {
     said_aside_ = writer_.moved_aside();
     log(LogLevel::info,
@@ -205,15 +238,25 @@ void Collection::save_json(const std::string& store_path) {
 
 bool Collection::finish(std::chrono::steady_clock::time_point until) {
   thread_.post(0, [this] { callbacks_.finish(); });
+  return drain_until(until);
+}
+
+// On the collector's thread, which can be left behind with a disk that does not answer.
+bool Collection::merge_ranks(std::chrono::steady_clock::time_point until) {
+  if (!is_rank() || !saved_) return true;
+  thread_.post(0, [this, until] { merge(until); });
+  return drain_until(until);
+}
+
+bool Collection::drain_until(std::chrono::steady_clock::time_point until) {
   const auto left = until - std::chrono::steady_clock::now();
   if (thread_.drain(std::chrono::duration_cast<std::chrono::milliseconds>(left))) return true;
   thread_.abandon();
   return false;
 }
 
-void Collection::merge_ranks(std::chrono::steady_clock::time_point until) {
+void Collection::merge(std::chrono::steady_clock::time_point until) {
   const RankOfRun& rank = header_.rank;
-  if (rank.ranks < 2 || !saved_) return;
   const auto in_time = [until](double) { return std::chrono::steady_clock::now() < until; };
   const std::string name = "rank " + std::to_string(rank.rank) + " of " + std::to_string(rank.ranks);
   try {
@@ -227,6 +270,10 @@ void Collection::merge_ranks(std::chrono::steady_clock::time_point until) {
         return;
       case RankMerge::Outcome::merged:
         break;
+    }
+    for (const std::string& store : merge.left_out) {
+      warn("ranks         " + store + " is of an earlier start with more ranks, and not in the merged store: saetap " +
+           "merge OUT " + config_.output_dir + "/rank* takes it in");
     }
     if (!merge.aside.empty()) log(LogLevel::info, "the store of other runs is now " + merge.aside);
     save_json(merge.store);

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -37,14 +38,21 @@ class Collection {
 
   // A callback beside the sample collector; before the first site.
   void add_callback(std::string name, std::shared_ptr<Callback> callback);
-  // Gives a site its id, and its name where another shape of an earlier run has it; the counts to go on with, if the
-  // store is resumed and has the site. Called once for every site.
-  [[nodiscard]] std::optional<SiteCounts> identify(Site& site);
+  // Gives a site its id, and another name where another SAE of an earlier run has it. Called once for every site.
+  // `decoder`: see Resumption::find.
+  void identify(Site& site, const std::function<std::vector<float>()>& decoder);
   // Tells the callbacks of a site and waits for what they want of it. `site` must stay where it is.
   [[nodiscard]] std::shared_ptr<BarBoard> attach(const Site& site);
+  // The counts to go on with, if the store is resumed and has the site: after attach().
+  [[nodiscard]] std::optional<SiteCounts> counts_before(const Site& site) const;
+  // Whether the next call of a site is to be collected. Waits while the collector is behind, but not for one that
+  // stands still (a disk that does not answer): then training goes on without it.
+  [[nodiscard]] bool takes_batch();
+  // Calls for which that said no.
+  [[nodiscard]] std::uint64_t passed_over() const { return passed_over_; }
   // An empty batch to fill.
   [[nodiscard]] std::unique_ptr<CollectedBatch> new_batch() { return pool_.take(); }
-  // Waits where the queue is full.
+  // After takes_batch().
   void batch(std::unique_ptr<CollectedBatch> batch, std::shared_ptr<BarBoard> board);
   void step(const StepEvent& event);
 
@@ -63,8 +71,10 @@ class Collection {
 
   // What to say of sites that a resumed store has and this run had not: after finish().
   [[nodiscard]] std::vector<std::string> left_alone() const { return resumption_.left_alone(); }
-  // One of several ranks: merges all their stores if this is the last one to end. After finish(); gives up at `until`.
-  void merge_ranks(std::chrono::steady_clock::time_point until);
+  // Whether this is one of several ranks: the others wait for its store, even if there is nothing in it.
+  [[nodiscard]] bool is_rank() const { return header_.rank.ranks > 1; }
+  // Merges all ranks' stores if this is the last one to end. After finish(), and as that.
+  bool merge_ranks(std::chrono::steady_clock::time_point until);
 
   // Whether this is called from a callback.
   [[nodiscard]] bool is_current() const { return thread_.is_current(); }
@@ -76,10 +86,13 @@ class Collection {
 
  private:
   void clear_the_place();
+  bool drain_until(std::chrono::steady_clock::time_point until);
+  void merge(std::chrono::steady_clock::time_point until);
   void publish(const Site& site, std::uint64_t step, BarBoard& board);
   // Beside the store.
   void save_json(const std::string& store_path);
   bool save_files(const SampleCollector& collector, const CheckpointEvent& event);
+  void save_store(const SampleCollector& collector, const CheckpointEvent& event);
 
   const Config config_;
   const std::shared_ptr<const Tokenizer> tokenizer_;  // null: none
@@ -97,7 +110,10 @@ class Collection {
   // Why the latest checkpoint, or its JSON, failed; said when it begins and when the reason changes.
   std::string said_unsaved_;
   std::string said_no_json_;
+  std::string said_path_;  // where the store is
   bool waits_for_save_ = false;
+  bool stands_still_ = false;
+  std::uint64_t passed_over_ = 0;
 
   std::atomic<std::uint64_t> saves_posted_ = 0;
   std::atomic<std::uint64_t> saves_done_ = 0;

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "plugin/log.h"
@@ -24,7 +25,20 @@ std::shared_ptr<Session>& running() {
   static auto* session = new std::shared_ptr<Session>();
   return *session;
 }
+
+// Held while a session starts or stops. A signal handler that calls exit() may find its own thread inside.
 std::mutex starting;
+std::atomic<std::thread::id> starter{};
+class Starting {
+ public:
+  Starting() { starter = std::this_thread::get_id(); }
+  Starting(const Starting&) = delete;
+  Starting& operator=(const Starting&) = delete;
+  ~Starting() { starter = std::thread::id(); }
+
+ private:
+  const std::lock_guard<std::mutex> lock_{starting};
+};
 
 // Whether this is a child of a process that records, and no program of its own. It shares neither the store nor our
 // threads with its parent; its copies of our locks are not touched, which a thread of the parent may have held.
@@ -54,8 +68,12 @@ std::string command_line() {
 void finish_at_exit() noexcept {
   try {
     if (current_session() == nullptr) return;
-    const std::lock_guard lock(starting);
-    if (const auto session = current_session()) (void)session->finish();
+    if (starter.load() == std::this_thread::get_id()) {
+      log(LogLevel::error, "not finished: the program ended while recording was being stopped; the latest checkpoint stands");
+      return;
+    }
+    const Starting turn;
+    if (const auto session = current_session()) (void)session->finish(Session::Ending::at_exit);
   } catch (...) {
     // Out of memory: the latest checkpoint stands.
   }
@@ -104,7 +122,7 @@ saetap_status start_process_session(const Config& config, std::string& why) noex
       why = "this process was forked from one that is recorded";
       return SAETAP_FAILED;
     }
-    const std::lock_guard lock(starting);
+    const Starting turn;
     if (current_session() != nullptr) {
       why = "already recording in this process";
       return SAETAP_RUNNING;
@@ -188,7 +206,7 @@ saetap_status stop_process_session(std::string& why) noexcept {
       return SAETAP_NOT_RUNNING;
     }
     // Held to the end: a start meanwhile would have its hooks taken away by this stop.
-    const std::lock_guard lock(starting);
+    const Starting turn;
     const auto session = current_session();
     if (session == nullptr) {
       why = "nothing is being recorded";

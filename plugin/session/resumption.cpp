@@ -1,11 +1,29 @@
 #include "plugin/session/resumption.h"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 
 #include "plugin/log.h"
+#include "plugin/session/run_identity.h"
 
 namespace saetap {
+
+namespace {
+
+// A job that is started again may come while the one before it still saves.
+ResumedStore opened_when_free(const std::string& path) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (true) {
+    try {
+      return ResumedStore(path);
+    } catch (const SqliteError& error) {
+      if (!error.is_busy() || std::chrono::steady_clock::now() > until) throw;
+    }
+  }
+}
+
+}  // namespace
 
 CollectorOptions Resumption::begin(const Config& config, const CollectorOptions& asked) {
   const std::string& path = writer_.path();
@@ -15,10 +33,13 @@ CollectorOptions Resumption::begin(const Config& config, const CollectorOptions&
     return asked;
   }
   try {
-    ResumedStore store(path);
+    ResumedStore store = opened_when_free(path);
     // Text that is in the store already cannot be kept out of it any more, nor can what was left out be had.
     if (store.facts().redact != name_of(config.redact)) {
       throw StoreError(path + ": was recorded with redact \"" + store.facts().redact + "\"");
+    }
+    if (store.facts().counted != counted_text(config)) {
+      throw StoreError(path + ": was recorded with " + store.facts().counted);
     }
     std::vector<std::string> differences;
     const CollectorOptions options = store.options(asked, differences);
@@ -34,10 +55,28 @@ CollectorOptions Resumption::begin(const Config& config, const CollectorOptions&
   }
 }
 
-bool Resumption::has_name(const std::string& name) const {
-  if (!store_) return false;
-  const auto& sites = store_->sites();
-  return std::any_of(sites.begin(), sites.end(), [&](const StoredSite& one) { return one.site.name == name; });
+const StoredSite* Resumption::find(Site& site, const std::function<std::vector<float>()>& decoder) const {
+  if (!store_ || given_up_) return nullptr;
+  const std::string own = site.name;
+  std::optional<std::vector<float>> directions;
+  for (int place = 2;; ++place) {
+    const StoredSite* stored = store_->find(site.name);
+    if (stored == nullptr) break;
+    if (!directions) directions = stored->has_decoder ? decoder() : std::vector<float>();
+    if (store_->is_same(*stored, site, *directions)) return stored;
+    site.name = own + "@" + std::to_string(place);
+  }
+  if (site.name != own) {
+    log(LogLevel::warning, "resume        " + own +
+                               " in the store is another SAE (its shape or its decoder differs): " +
+                               "this one is kept beside it as " + site.name);
+  }
+  return nullptr;
+}
+
+std::optional<SiteCounts> Resumption::counts_before(const Site& site) const {
+  if (given_up_ || !taken_up_.contains(site.id)) return std::nullopt;
+  return store_->find(site.name)->counts;
 }
 
 int Resumption::first_free_id() const {
@@ -48,8 +87,8 @@ int Resumption::first_free_id() const {
 }
 
 void Resumption::take_up(const Site& site, SampleCollector& collector) {
-  const StoredSite* before = find(site);
   if (!store_ || given_up_) return;
+  const StoredSite* before = store_->find(site.name);
   try {
     if (!ours_) writer_.go_on(store_->stamp());
     ours_ = true;

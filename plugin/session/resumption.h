@@ -1,6 +1,7 @@
 // Going on with the store of an earlier run (the key resume), or why not.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -21,15 +22,17 @@ class Resumption {
   // Looks at what is there. What to collect from then on: as asked, or as the store was begun.
   [[nodiscard]] CollectorOptions begin(const Config& config, const CollectorOptions& asked);
 
-  // The site as the store has it; null where there is none. Its id is to be kept.
-  [[nodiscard]] const StoredSite* find(const Site& site) const { return store_ ? store_->find(site) : nullptr; }
-  // Whether the store has a site of this name, of whatever shape.
-  [[nodiscard]] bool has_name(const std::string& name) const;
+  // The site as the store has it, whose id is to be kept; null where it is new to the store. Then it has a name that is
+  // free: another SAE may have its own. `decoder`: the site's, as compared_rows() has it; asked only if there is
+  // something to compare it with.
+  [[nodiscard]] const StoredSite* find(Site& site, const std::function<std::vector<float>()>& decoder) const;
   // Above all ids in the store.
   [[nodiscard]] int first_free_id() const;
 
   // Before the first batch of an attached site, on the collector's thread.
   void take_up(const Site& site, SampleCollector& collector);
+  // The counts of a site that was taken up; nothing of another.
+  [[nodiscard]] std::optional<SiteCounts> counts_before(const Site& site) const;
 
   // Sites of the store that did not come again, one line each.
   [[nodiscard]] std::vector<std::string> left_alone() const;

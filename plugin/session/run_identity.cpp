@@ -28,11 +28,33 @@ RunHeader run_header(const Config& config, const std::string& program) {
   header.started = utc_now();
   header.rank = rank_from_environment();
   header.redact = config.redact;
+  header.counted = counted_text(config);
   if (!config.tokenizer.empty() && config.redact == Redact::nothing) {
     header.tokenizer = std::filesystem::absolute(config.tokenizer).string();
   }
   header.sample_collection_freq = static_cast<std::uint64_t>(config.sample_collection_freq);
   return header;
+}
+
+std::string counted_text(const Config& config) {
+  const auto ids = [](const std::optional<std::vector<std::int32_t>>& given) {
+    if (!given) return std::string("auto");
+    std::string text;
+    for (const std::int32_t id : *given) {
+      if (!text.empty()) text += ',';
+      text += std::to_string(id);
+    }
+    return text.empty() ? "none" : text;
+  };
+  const bool both = config.collect_train && config.collect_eval;
+  return std::string("activation_scale=") +
+         (config.activation_scale == ActivationScale::decoder_norm ? "decoder_norm" : "decoder_input") + " phases=" +
+         (both                   ? "train,eval"
+          : config.collect_train ? "train"
+                                 : "eval") +
+         " tokens.ignore_token_ids=" + ids(config.tokens.ignore_token_ids) +
+         " tokens.document_boundary_ids=" + ids(config.tokens.document_boundary_ids) +
+         " tokens.ignore_first_positions=" + std::to_string(config.tokens.ignore_first_positions);
 }
 
 SequenceId unresolved_sequence() {

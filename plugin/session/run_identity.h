@@ -11,6 +11,8 @@
 namespace saetap {
 
 [[nodiscard]] RunHeader run_header(const Config& config, const std::string& program);
+// The keys that say what an activation is and which of them count: what is kept under others must not be mixed.
+[[nodiscard]] std::string counted_text(const Config& config);
 // The sequence that rows without a token belong to: names this process, so that merging runs or ranks drops nothing.
 [[nodiscard]] SequenceId unresolved_sequence();
 // The JSON beside the store: samples.saetap -> samples.json.

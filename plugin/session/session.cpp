@@ -20,6 +20,7 @@ class Session::Turn {
   explicit Turn(Session& session) : session_(session) {
     if (session.is_copy()) return;
     if (session.inside_.load() == std::this_thread::get_id() || session.collection_.is_current()) return;
+    if (session.finished_) return;  // not to wait for the last save
     lock_ = std::unique_lock(session.mutex_);
     if (session.finished_) return;
     session.inside_.store(std::this_thread::get_id());
@@ -50,10 +51,13 @@ Session::Session(Config config, std::string program)
       provenance_(trace_options(config_, tokenizer_.get()), libtorch_threads()),
       collection_(config_, program, tokenizer_),
       unresolved_(unresolved_sequence()) {
-  device_queue_.on_failure([this](const std::string& what) {
-    ++calls_lost_;
-    if (said_.insert("lost " + what).second) log(LogLevel::error, "a call on an accelerator was lost: " + what);
-  });
+  device_queue_.on_failure([this](const std::string& what) { lose_call("on an accelerator: " + what); });
+}
+
+// One call in a million is no reason to stop: what went wrong may pass.
+void Session::lose_call(const std::string& why) {
+  ++calls_lost_;
+  if (said_.insert("lost " + why).second) log(LogLevel::error, "a call was lost: " + why);
 }
 
 void Session::add_callback(std::string name, std::shared_ptr<Callback> callback) {
@@ -162,10 +166,12 @@ AttachedSite& Session::site_of(const FeatureTap& tap, const c10::IValue& owner, 
   site.name = site.module_type + (site.path.empty() ? "" : "." + site.path) + "." + site.method + "." +
               std::to_string(site.features) + (group < 0 ? "" : "[" + std::to_string(group) + "]") +
               (of_same_shape.empty() ? "" : "#" + std::to_string(of_same_shape.size()));
-  const auto before = collection_.identify(site);
-  auto& attached = *sites_.emplace(site.id, std::make_unique<AttachedSite>(std::move(site), owner)).first->second;
-  if (before) attached.go_on_from(*before);
-  attached.listen(collection_.attach(attached.site()));
+  collection_.identify(site, [&] { return AttachedSite::compared_decoder(site, tap, owner); });
+  auto added = std::make_unique<AttachedSite>(std::move(site), owner);
+  added->listen(collection_.attach(added->site()));
+  if (const auto before = collection_.counts_before(added->site())) added->go_on_from(*before);
+  auto& attached = *added;
+  sites_.emplace(attached.site().id, std::move(added));
   return attached;
 }
 
@@ -203,6 +209,10 @@ void Session::handle_features(const FeatureTap& tap, const hooks::FeatureEvent& 
     try {
       site.handle(tap, event, shape, context);
       say_source(site);
+    } catch (const std::bad_alloc&) {
+      lose_call("there was no memory for it");
+    } catch (const c10::OutOfMemoryError&) {
+      lose_call("there was no memory for it on the accelerator");
     } catch (const std::exception& error) {
       site.switch_off();
       if (failure.empty()) failure = site.site().name + " (" + site.site().description + "): " + error.what();

@@ -49,11 +49,15 @@ class Session : public hooks::Listener, public std::enable_shared_from_this<Sess
   bool checkpoint();
   enum class End : std::uint8_t {
     done,      // or there was nothing left to do
-    busy,      // a call is in flight, on this thread or for too long on another: nothing has changed
+    busy,      // a call is in flight, on this thread or for exit_seconds on another: nothing has changed
     given_up,  // saving did not end in exit_seconds: the session must stay, its thread is at work
   };
+  enum class Ending : std::uint8_t {
+    stop,
+    at_exit,  // what the program gave to be called (the text of tokens) may be gone already
+  };
   // Stops observing, gives all functions their executors back, saves, says what was done. Later taps are ignored.
-  End finish();
+  End finish(Ending ending = Ending::stop);
 
   // Whether this process is a copy of the one that records, made by a fork of which nobody was told.
   [[nodiscard]] bool is_copy() const;
@@ -80,6 +84,7 @@ class Session : public hooks::Listener, public std::enable_shared_from_this<Sess
                      const std::set<std::int64_t>& widths);
   void say_source(const AttachedSite& site);
   void say_tracing(const AttachedSite& site);
+  void lose_call(const std::string& why);
   void save(bool last);
   void say_end();
   [[nodiscard]] bool save_is_due();
@@ -89,14 +94,14 @@ class Session : public hooks::Listener, public std::enable_shared_from_this<Sess
   std::timed_mutex mutex_;
   std::atomic<std::thread::id>
       inside_{};  // the thread that holds the lock: a callback that calls the module is not recorded
-  bool finished_ = false;
+  std::atomic<bool> finished_ = false;
 
   std::shared_ptr<const Tokenizer> tokenizer_;  // null: none
   TokenText token_text_;                        // the program's own; empty: none
   Provenance provenance_;
   Collection collection_;
   DeviceQueue device_queue_;
-  std::uint64_t calls_lost_ = 0;  // on an accelerator
+  std::uint64_t calls_lost_ = 0;
   SequenceId unresolved_ = 0;
 
   std::map<int, FeatureTap> feature_taps_;  // by tap

@@ -9,8 +9,6 @@ namespace saetap {
 
 namespace {
 
-// How long finish() waits for a call in flight on another thread.
-constexpr std::chrono::seconds kFinishPatience{10};
 constexpr std::chrono::seconds kFirstSave{15};
 // A window that closes is saved soon, so that it leaves memory; short ones not each by itself. So is what somebody asks
 // for.
@@ -60,26 +58,28 @@ void Session::save(bool last) {
   collection_.checkpoint(std::move(snapshot), last);
 }
 
-Session::End Session::finish() {
+Session::End Session::finish(Ending ending) {
   if (inside_.load() == std::this_thread::get_id() || collection_.is_current()) {
     // exit() from a signal handler that interrupted a tap, or from a callback: what this thread was doing is half done.
     log(LogLevel::error, "not finished: the program ended inside a call; the latest checkpoint stands");
     return End::busy;
   }
   const auto until = Clock::now() + std::chrono::seconds(config_.exit_seconds);
-  std::unique_lock lock(mutex_, std::min(until, Clock::now() + kFinishPatience));
+  std::unique_lock lock(mutex_, until);
   if (!lock.owns_lock()) {
     log(LogLevel::error, "not finished: a call is still in flight; the latest checkpoint stands");
     return End::busy;
   }
   if (finished_) return End::done;
   finished_ = true;
+  if (ending == Ending::at_exit) token_text_ = {};
   device_queue_.finish();
-  if (!sites_.empty()) save(true);
-  const bool ended = collection_.finish(until);
+  if (!sites_.empty() || collection_.is_rank()) save(true);
+  bool ended = collection_.finish(until);
   if (ended) {
     say_end();
-    collection_.merge_ranks(until);
+    ended = collection_.merge_ranks(until);
+    if (!ended) log(LogLevel::error, "not merged    it takes longer than exit_seconds; every rank's store is whole");
   } else {
     log(LogLevel::error, "not finished: saving takes longer than " + std::to_string(config_.exit_seconds) +
                              " s (exit_seconds); the latest checkpoint stands");
@@ -101,9 +101,12 @@ void Session::say_end() {
   }
   for (const auto& line : collection_.left_alone()) log(LogLevel::info, line);
   if (calls_lost_ > 0) {
-    log(LogLevel::warning, std::to_string(calls_lost_) +
-                               " calls on an accelerator were lost: they count as collected, " +
-                               "and nothing of them was kept");
+    log(LogLevel::warning,
+        std::to_string(calls_lost_) + " calls were lost: they count as collected, and nothing of " + "them was kept");
+  }
+  if (collection_.passed_over() > 0) {
+    log(LogLevel::warning, std::to_string(collection_.passed_over()) + " calls were not collected: collecting stood " +
+                               "still, and training went on");
   }
   const auto waits = waits_line(collection_.waits(), device_queue_.waits());
   if (!waits.empty()) log(LogLevel::info, waits);

@@ -3,14 +3,22 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <set>
 #include <tuple>
 
+#include "plugin/store/decoder_likeness.h"
 #include "plugin/store/opened_file.h"
 #include "plugin/store/store_tables.h"
 #include "plugin/trace/row_hash.h"
 
 namespace saetap {
 namespace {
+
+// Another one once somebody else has written to the file.
+std::int64_t version_of(const Database& database) {
+  Statement select = database.prepare("PRAGMA data_version");
+  return select.step() ? select.integer(0) : 0;
+}
 
 void check_runs(const MergeInputs& inputs) {
   std::map<std::string, std::string> paths;
@@ -39,9 +47,40 @@ void check_configs(const MergeInputs& inputs) {
     check(*input, "sample_context_size", run.sample_context_size, expected.sample_context_size);
     check(*input, "sample_collection_freq", run.sample_collection_freq, expected.sample_collection_freq);
     check(*input, "redact", run.redact, expected.redact);
+    check(*input, "activation_scale, phases or tokens", run.counted, expected.counted);
     check(*input, "max_samples_per_sequence", run.max_samples_per_sequence, expected.max_samples_per_sequence);
     check(*input, "collapse_near_duplicates", run.collapse_near_duplicates, expected.collapse_near_duplicates);
   }
+}
+
+// Ranks that were started together, or one after the other with the same stores, have the name of a start in common.
+// Yesterday's eight and today's four may lie in the same folders.
+void check_starts(const MergeInputs& inputs) {
+  const auto starts_of = [](const MergeInput& input) {
+    std::set<std::string> starts;
+    for (const StoredRun& run : input.runs) {
+      if (run.ranks > 1) starts.insert(run.launch);
+    }
+    return starts;
+  };
+  std::set<std::string> known;
+  std::vector<const MergeInput*> others;
+  for (const auto& input : inputs) {
+    if (!starts_of(*input).empty()) others.push_back(input.get());
+  }
+  const auto joins = [&](const MergeInput* input) {
+    const auto starts = starts_of(*input);
+    const bool shared = std::any_of(starts.begin(), starts.end(), [&](const auto& one) { return known.contains(one); });
+    if (shared || known.empty()) known.insert(starts.begin(), starts.end());
+    return shared || known == starts;
+  };
+  for (std::size_t before = others.size() + 1; others.size() < before;) {
+    before = others.size();
+    std::erase_if(others, joins);
+  }
+  if (others.empty()) return;
+  throw StoreError(others.front()->database.path() + ": is a rank of another start of the program than " +
+                   inputs.front()->database.path() + "; saetap merge --mix merges them all the same");
 }
 
 // The same for the same runs, however they were merged.
@@ -74,7 +113,7 @@ void add(SiteCounts& all, const SiteCounts& one) {
   all.rows_ambiguous += one.rows_ambiguous;
 }
 
-MergedSite merge_site(const std::vector<MergedSite::Source>& sources) {
+MergedSite merge_site(const std::vector<MergedSite::Source>& sources, MergeOf of) {
   MergedSite merged{sources.front().stored->site, {}, {}, sources};
   const MergedSite::Source* best_traced = &sources.front();
   for (const auto& source : sources) {
@@ -82,6 +121,16 @@ MergedSite merge_site(const std::vector<MergedSite::Source>& sources) {
     if (std::tie(site.features, site.d_in, site.d_out) != std::tie(first.features, first.d_in, first.d_out)) {
       throw StoreError(source.input->database.path() + ": its site " + site.name + " has other widths than that of " +
                        sources.front().input->database.path());
+    }
+    const auto rows_of = [](const MergedSite::Source& one) {
+      return stored_compared_rows(one.input->database, one.stored->site);
+    };
+    if (of == MergeOf::one_training && &source != &sources.front() &&
+        !are_akin(rows_of(sources.front()), rows_of(source), site.d_out)) {
+      throw StoreError(source.input->database.path() + ": its site " + site.name + " is another SAE than that of " +
+                       sources.front().input->database.path() +
+                       " (their decoders differ): feature 5 of the one is not feature 5 of the other; saetap merge " +
+                       "--mix merges them all the same");
     }
     add(merged.counts, source.stored->counts);
     if (source.stored->counts.rows_resolved > best_traced->stored->counts.rows_resolved) best_traced = &source;
@@ -94,6 +143,7 @@ MergedSite merge_site(const std::vector<MergedSite::Source>& sources) {
 
 MergeInput::MergeInput(const std::string& path)
     : database(open_to_read(store_path(path))),
+      version(version_of(database)),
       facts(read_run_facts(database)),
       runs(read_runs(database)),
       sites(read_sites(database)) {
@@ -101,7 +151,12 @@ MergeInput::MergeInput(const std::string& path)
   database.execute("PRAGMA cache_size = -2048");
 }
 
-MergeInputs open_inputs(const std::vector<std::string>& paths) {
+void MergeInput::check_unchanged() const {
+  if (version_of(database) == version) return;
+  throw StoreError(database.path() + ": its program saved while it was merged; try again");
+}
+
+MergeInputs open_inputs(const std::vector<std::string>& paths, MergeOf of) {
   MergeInputs inputs;
   for (const std::string& path : paths) inputs.push_back(std::make_unique<MergeInput>(path));
   check_runs(inputs);
@@ -110,6 +165,7 @@ MergeInputs open_inputs(const std::vector<std::string>& paths) {
   };
   std::sort(inputs.begin(), inputs.end(), [&](const auto& a, const auto& b) { return key(*a) < key(*b); });
   check_configs(inputs);
+  if (of == MergeOf::one_training) check_starts(inputs);
   return inputs;
 }
 
@@ -135,7 +191,7 @@ RunFacts merged_facts(const MergeInputs& inputs) {
   return all;
 }
 
-std::vector<MergedSite> merge_sites(const MergeInputs& inputs) {
+std::vector<MergedSite> merge_sites(const MergeInputs& inputs, MergeOf of) {
   std::map<std::string, std::vector<MergedSite::Source>> by_name;
   for (const auto& input : inputs) {
     for (const StoredSite& site : input->sites) by_name[site.site.name].push_back({input.get(), &site});
@@ -144,7 +200,7 @@ std::vector<MergedSite> merge_sites(const MergeInputs& inputs) {
   for (const auto& [name, sources] : by_name) {
     int id = sources.front().stored->site.id;
     for (const auto& source : sources) id = std::min(id, source.stored->site.id);
-    ordered.emplace_back(id, merge_site(sources));
+    ordered.emplace_back(id, merge_site(sources, of));
   }
   std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<MergedSite> merged;

@@ -75,7 +75,7 @@ void MergedText::note_down() {
   needed_.clear();
 }
 
-void MergedText::write(const MergeInputs& inputs) {
+void MergedText::write(const MergeInputs& inputs, const std::function<void()>& tick) {
   note_down();
   std::vector<std::unique_ptr<Segments>> texts;
   for (const auto& input : inputs) texts.push_back(std::make_unique<Segments>(input->database));
@@ -83,6 +83,7 @@ void MergedText::write(const MergeInputs& inputs) {
   Statement needed = merged_.prepare(
       "SELECT id, segment, max(kept & 1) | max(kept & 2) FROM needed GROUP BY id, segment ORDER BY id, segment");
   while (needed.step()) {
+    tick();
     const std::int64_t id = needed.integer(0), segment = needed.integer(1);
     const auto found =
         std::find_if(texts.begin(), texts.end(), [&](const auto& text) { return text->find(id, segment); });

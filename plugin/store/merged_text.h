@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -20,7 +21,8 @@ class MergedText {
 
   // `kept`: as in the table of sequences; 0 for the open part's.
   void need(std::span<const Sample> samples, std::int64_t kept);
-  void write(const MergeInputs& inputs);
+  // `tick`: called for each segment.
+  void write(const MergeInputs& inputs, const std::function<void()>& tick);
 
  private:
   void note_down();

@@ -24,9 +24,10 @@ bool needs_rollback(const Database& database) {
 // What is said where ranks have stores and nobody merged them.
 std::string stores_of_ranks(const std::string& path) {
   const std::string folder = std::filesystem::path(path).parent_path().string();
-  const std::size_t count = rank_stores(folder.empty() ? "." : folder).size();
-  if (count == 0) return "";
-  return "; stores of " + std::to_string(count) + " ranks are there: saetap merge " + path + " " +
+  const std::vector<std::string> stores = rank_stores(folder.empty() ? "." : folder);
+  if (stores.empty()) return "";
+  if (stores.size() == 1) return "; the store of one rank is there: " + stores.front();
+  return "; stores of " + std::to_string(stores.size()) + " ranks are there: saetap merge " + path + " " +
          (std::filesystem::path(folder) / "rank*").string();
 }
 

@@ -16,7 +16,7 @@ struct RankOfRun {
 };
 
 // As torchrun (RANK, WORLD_SIZE), Open MPI (OMPI_COMM_WORLD_RANK, OMPI_COMM_WORLD_SIZE) or Slurm (SLURM_PROCID,
-// SLURM_NTASKS) say it in the environment, the first of them that does; a world of one is none.
+// SLURM_STEP_NUM_TASKS) say it in the environment, the first of them that does; a world of one is none.
 [[nodiscard]] RankOfRun rank_from_environment();
 
 // Where a rank keeps its store: the folder itself where there is one rank, else "rank3" in it.
@@ -33,8 +33,9 @@ struct RankMerge {
   };
   Outcome outcome = Outcome::waiting;
   std::string why;
-  std::string store;  // the merged one
-  std::string aside;  // where the store of other runs went that had its name; "" if there was none
+  std::string store;                  // the merged one
+  std::string aside;                  // where the store of other runs went that had its name; "" if there was none
+  std::vector<std::string> left_out;  // stores of ranks that an earlier start of this training had, and this one not
 };
 
 // To be called by every rank when its last save is done: the one that finds all others done merges, into

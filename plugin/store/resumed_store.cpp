@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "plugin/store/decoder_likeness.h"
 #include "plugin/store/opened_file.h"
 #include "plugin/store/part_rows.h"
 #include "plugin/store/store_format.h"
@@ -50,6 +51,10 @@ void check_sound(const Database& database) {
   if (check.step() && check.text(0) != "ok") {
     throw StoreError(database.path() + ": the store is damaged (" + check.text(0) + ")");
   }
+  // A trigger would run in the program that is recorded.
+  Statement others = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger' LIMIT 1");
+  if (others.step())
+    throw StoreError(database.path() + ": holds a trigger (" + others.text(0) + "), which no store has");
 }
 
 }  // namespace
@@ -63,11 +68,17 @@ ResumedStore::ResumedStore(std::string path) : path_(std::move(path)) {
   (void)window_rule_from(facts_.sample_window_steps, path_);
 }
 
-const StoredSite* ResumedStore::find(const Site& site) const {
-  const auto key = [](const Site& one) { return std::tie(one.name, one.features, one.d_in, one.d_out); };
-  const auto found = std::find_if(sites_.begin(), sites_.end(),
-                                  [&](const StoredSite& stored) { return key(stored.site) == key(site); });
+const StoredSite* ResumedStore::find(const std::string& name) const {
+  const auto found =
+      std::find_if(sites_.begin(), sites_.end(), [&](const StoredSite& stored) { return stored.site.name == name; });
   return found == sites_.end() ? nullptr : &*found;
+}
+
+bool ResumedStore::is_same(const StoredSite& stored, const Site& site, const std::vector<float>& decoder) const {
+  const auto shape = [](const Site& one) { return std::tie(one.features, one.d_in, one.d_out); };
+  if (shape(stored.site) != shape(site)) return false;
+  if (!stored.has_decoder || decoder.empty()) return true;
+  return are_akin(stored_compared_rows(open_to_read(path_), stored.site), decoder, site.d_out);
 }
 
 CollectorOptions ResumedStore::options(const CollectorOptions& asked, std::vector<std::string>& differences) const {

@@ -19,8 +19,11 @@ class ResumedStore {
   [[nodiscard]] const StoreStamp& stamp() const { return stamp_; }
   [[nodiscard]] const RunFacts& facts() const { return facts_; }
   [[nodiscard]] const std::vector<StoredSite>& sites() const { return sites_; }
-  // The site of the same name and shape; null if there is none.
-  [[nodiscard]] const StoredSite* find(const Site& site) const;
+  // The site of the same name, of whatever shape; null if there is none.
+  [[nodiscard]] const StoredSite* find(const std::string& name) const;
+  // Whether `site` is the stored one come again: of the same shape, and with decoder directions that are akin to the
+  // stored ones, where both are known (compared_rows). Throws StoreError.
+  [[nodiscard]] bool is_same(const StoredSite& stored, const Site& site, const std::vector<float>& decoder) const;
 
   // What was asked for, but as the store was begun: what it holds was kept under that. Fewer samples may be asked for.
   // Adds a line for each key that is not as asked.

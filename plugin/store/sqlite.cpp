@@ -53,6 +53,10 @@ void read_tables_alone(sqlite3* database) {
 SqliteError::SqliteError(const std::string& path, int code, const std::string& detail)
     : StoreError(path + ": " + explain(code, detail)), code_(code) {}
 
+bool SqliteError::is_busy() const {
+  return (code_ & 0xFF) == SQLITE_BUSY;
+}
+
 void Database::Close::operator()(sqlite3* database) const {
   sqlite3_close_v2(database);
 }

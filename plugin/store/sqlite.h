@@ -19,6 +19,8 @@ class SqliteError : public StoreError {
  public:
   SqliteError(const std::string& path, int code, const std::string& detail);
   [[nodiscard]] int code() const { return code_; }
+  // Another process holds the file: it may be had a little later.
+  [[nodiscard]] bool is_busy() const;
 
  private:
   int code_;

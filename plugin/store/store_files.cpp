@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
@@ -31,6 +32,16 @@ std::string name_from(const std::string& time) {
     if ((c >= '0' && c <= '9') || c == 'T' || c == 'Z') name += c;
   }
   return name;
+}
+
+// Two processes may move the same file aside at once: the name that one has just taken must not be taken again.
+void rename_to_free(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return;
+  if (errno == EINVAL || errno == ENOSYS) {  // a file system that cannot tell
+    std::filesystem::rename(from, to);
+    return;
+  }
+  throw std::filesystem::filesystem_error("", from, std::error_code(errno, std::generic_category()));
 }
 
 // rename(2) would silently replace a file of the same name, so a free one is looked for.
@@ -84,8 +95,9 @@ std::optional<StoreStamp> read_stamp(const std::string& path) {
     const int code = error.code() & 0xFF;
     if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT || code == SQLITE_ERROR) return std::nullopt;
     throw;
-  } catch (const std::filesystem::filesystem_error&) {
-    return std::nullopt;
+  } catch (const std::filesystem::filesystem_error& error) {
+    // A disk that does not answer now is no reason either.
+    throw StoreError(path + ": cannot be looked at (" + error.code().message() + ")");
   }
 }
 
@@ -97,7 +109,7 @@ std::string move_aside(const std::string& path, const std::optional<StoreStamp>&
   const std::string journal = path + "-journal";
   try {
     const std::filesystem::path aside = free_name(path, time);
-    std::filesystem::rename(path, aside);
+    rename_to_free(path, aside);
     // A journal belongs to its file by name: left behind, it would be played into the new store. Where the stamp was
     // read, what is left of one is empty; otherwise whoever can make something of the file may need it.
     if (stamp) {
@@ -112,6 +124,32 @@ std::string move_aside(const std::string& path, const std::optional<StoreStamp>&
     return aside.string();
   } catch (const std::filesystem::filesystem_error& error) {
     throw StoreError(path + ": holds another run and cannot be moved aside (" + error.code().message() + ")");
+  }
+}
+
+std::optional<std::string> find_aside(const std::string& path, const std::string& run_id) {
+  const std::filesystem::path name(path);
+  const std::string begin = name.stem().string() + "-";
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(
+           name.parent_path().empty() ? std::filesystem::path(".") : name.parent_path(), failed)) {
+    const std::string other = entry.path().filename().string();
+    if (!other.starts_with(begin) || entry.path().extension() != name.extension()) continue;
+    // As free_name() gives it: what people renamed themselves is theirs.
+    const std::string rest = entry.path().stem().string().substr(begin.size());
+    if (rest.find_first_not_of("0123456789TZ-") != std::string::npos) continue;
+    const auto stamp = read_stamp(entry.path().string());
+    if (stamp && stamp->run_id == run_id) return entry.path().string();
+  }
+  return std::nullopt;
+}
+
+void take_name(const std::string& temporary, const std::string& path) {
+  std::error_code ignored;
+  // What a kill left of another file of this name would be played into this one.
+  std::filesystem::remove(path + "-journal", ignored);
+  if (std::rename(temporary.c_str(), path.c_str()) != 0) {
+    throw StoreError(path + ": cannot be written (" + std::strerror(errno) + ")");
   }
 }
 

@@ -17,12 +17,18 @@ struct StoreStamp {
 };
 
 // The stamp of the file; nothing if there is none or it is no store (nor any file). Brings a store whose writer was
-// killed back to its last checkpoint.
+// killed back to its last checkpoint. Throws StoreError: it cannot be told now.
 [[nodiscard]] std::optional<StoreStamp> read_stamp(const std::string& path);
 
 // Renames `path`, if it is there and no empty file, and the .json beside it to a name that tells when it was saved.
 // Returns the new name; "" if there was nothing to rename. Throws StoreError.
 std::string move_aside(const std::string& path, const std::optional<StoreStamp>& stamp);
+
+// Where move_aside() moved the store of this run that was at `path`; nothing if it did not.
+[[nodiscard]] std::optional<std::string> find_aside(const std::string& path, const std::string& run_id);
+
+// Gives a whole file its name, in place of what has it. Throws StoreError.
+void take_name(const std::string& temporary, const std::string& path);
 
 // Makes the folder, and in it an empty file that only its owner can read: it will hold text trained on. Throws
 // StoreError.

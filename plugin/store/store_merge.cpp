@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
@@ -28,7 +28,7 @@ class Work {
   void tick() {
     constexpr std::uint64_t kBetween = 64;
     if (++done_ % kBetween != 0 || !goes_on_) return;
-    if (!goes_on_(std::min(0.99, static_cast<double>(done_) / total_))) throw MergeStopped("merging was stopped");
+    if (!goes_on_(std::min(0.99, static_cast<double>(done_) / total_))) throw MergeStopped("merging takes too long");
   }
 
  private:
@@ -42,24 +42,26 @@ class Work {
 // The file that is being written: renamed when it is whole, else gone.
 class Unfinished {
  public:
-  explicit Unfinished(std::string path) : path_(std::move(path)), temporary_(path_ + "-merging") {
-    std::filesystem::remove(temporary_);
-    create_empty(temporary_);
+  explicit Unfinished(std::string path) : path_(std::move(path)), temporary_(path_ + "-merging-XXXXXX") {
+    // A name of its own: two may merge into one file.
+    const int file = ::mkstemp(temporary_.data());
+    if (file < 0) throw StoreError(path_ + ": cannot be written (" + std::strerror(errno) + ")");
+    ::close(file);
   }
   Unfinished(const Unfinished&) = delete;
   Unfinished& operator=(const Unfinished&) = delete;
   ~Unfinished() {
     std::error_code ignored;
     std::filesystem::remove(temporary_, ignored);
+    std::filesystem::remove(temporary_ + "-journal", ignored);
   }
   [[nodiscard]] const std::string& temporary() const { return temporary_; }
   void finish() {
     const int file = ::open(temporary_.c_str(), O_RDONLY | O_CLOEXEC);
     const bool synced = file >= 0 && ::fsync(file) == 0;
     if (file >= 0) ::close(file);
-    if (!synced || std::rename(temporary_.c_str(), path_.c_str()) != 0) {
-      throw StoreError(path_ + ": cannot be written (" + std::strerror(errno) + ")");
-    }
+    if (!synced) throw StoreError(path_ + ": cannot be written (" + std::strerror(errno) + ")");
+    take_name(temporary_, path_);
   }
 
  private:
@@ -92,9 +94,9 @@ void write_token_texts(Database& merged, const MergeInputs& inputs) {
   }
 }
 
-void write_all(Database& merged, const MergeInputs& inputs, const MergeGoesOn& goes_on) {
+void write_all(Database& merged, const MergeInputs& inputs, const MergeGoesOn& goes_on, MergeOf of) {
   const RunFacts facts = merged_facts(inputs);
-  const std::vector<MergedSite> sites = merge_sites(inputs);
+  const std::vector<MergedSite> sites = merge_sites(inputs, of);
   write_run_facts(merged, facts);
   for (const auto& input : inputs) {
     for (const StoredRun& run : input->runs) write_run(merged, run);
@@ -107,23 +109,25 @@ void write_all(Database& merged, const MergeInputs& inputs, const MergeGoesOn& g
     write_decoder(merged, site);
     MergedParts(merged, site, limits, text, [&] { work.tick(); }).write();
   }
-  text.write(inputs);
+  text.write(inputs, [&] { work.tick(); });
   write_token_texts(merged, inputs);
 }
 
 }  // namespace
 
-void merge_stores(const std::vector<std::string>& inputs, const std::string& output, const MergeGoesOn& goes_on) {
-  const MergeInputs opened = open_inputs(inputs);
+void merge_stores(const std::vector<std::string>& inputs, const std::string& output, const MergeGoesOn& goes_on,
+                  MergeOf of) {
+  const MergeInputs opened = open_inputs(inputs, of);
   Unfinished unfinished(output);
   {
     Database merged(unfinished.temporary(), Database::Mode::read_write);
     prepare_for_writing(merged, true);
-    // The file has its name only when it is whole: it needs no journal, and is synced once.
-    merged.execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
+    // The file has its name only when it is whole: its journal need not be on a disk, and it is synced once.
+    merged.execute("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF");
     Transaction transaction(merged);
     create_tables(merged);
-    write_all(merged, opened, goes_on);
+    write_all(merged, opened, goes_on, of);
+    for (const auto& input : opened) input->check_unchanged();
     transaction.commit();
   }
   unfinished.finish();

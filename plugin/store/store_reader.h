@@ -36,6 +36,7 @@ struct RunFacts {
   bool finished = false;  // the run ended in order
   std::string tokenizer;  // path as configured, made absolute; may be empty
   std::string redact;     // what was left out of the text: "none", "text", "tokens"
+  std::string counted;    // the keys that say what an activation is and which of them count, "key=value …"
   std::uint32_t max_samples_per_feature = 0;
   std::uint32_t random_samples_per_feature = 0;
   // Less than the two above if memory was bounded and the bound was reached.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <limits>
@@ -66,7 +67,7 @@ StoredSite read_site(const Statement& row, const std::string& path) {
   site.d_in = row.integer(6);
   site.d_out = row.integer(7);
   const auto within = [](std::int64_t value, std::int64_t most) { return value >= 0 && value <= most; };
-  if (!within(row.integer(0), std::numeric_limits<int>::max()) || !within(site.features, kMostFeatures) ||
+  if (!within(row.integer(0), std::numeric_limits<int>::max() - 1) || !within(site.features, kMostFeatures) ||
       !within(site.d_in, kWidest) || !within(site.d_out, kWidest)) {
     throw StoreError(path + ": the store is damaged (impossible size of a site)");
   }
@@ -114,6 +115,7 @@ RunFacts read_run_facts(const Database& database) {
   run.finished = meta.text("finished") == "1";
   run.tokenizer = meta.text("tokenizer");
   run.redact = meta.text("redact");
+  run.counted = meta.text("counted");
   run.max_samples_per_feature = meta.number<std::uint32_t>("max_samples_per_feature");
   run.random_samples_per_feature = meta.number<std::uint32_t>("random_samples_per_feature");
   run.kept_samples_per_feature = meta.number<std::uint32_t>("kept_samples_per_feature");
@@ -122,6 +124,13 @@ RunFacts read_run_facts(const Database& database) {
   run.collapse_near_duplicates = meta.text("collapse_near_duplicates") == "1";
   run.sample_context_size = meta.number<std::uint32_t>("sample_context_size");
   run.sample_activation_threshold = meta.number<float>("sample_activation_threshold");
+  // No config asks for more, and going on with such a store would take all memory there is.
+  constexpr std::uint32_t kMostContext = 100'000, kMostSamples = 1'000'000;
+  if (run.sample_context_size > kMostContext || run.max_samples_per_feature > kMostSamples ||
+      run.random_samples_per_feature > kMostSamples || !(run.sample_activation_threshold >= 0) ||
+      !std::isfinite(run.sample_activation_threshold)) {
+    throw StoreError(database.path() + ": the store is damaged (impossible keys in meta)");
+  }
   run.sample_collection_freq = meta.number<std::uint64_t>("sample_collection_freq");
   run.sample_window_steps = meta.text("sample_window_steps");
   run.max_memory_mb = meta.number<std::uint64_t>("max_memory_mb");
@@ -143,6 +152,7 @@ void write_run_facts(Database& database, const RunFacts& run) {
   put("finished", run.finished ? "1" : "0");
   put("tokenizer", run.tokenizer);
   put("redact", run.redact);
+  put("counted", run.counted);
   put_number("max_samples_per_feature", run.max_samples_per_feature);
   put_number("random_samples_per_feature", run.random_samples_per_feature);
   put_number("kept_samples_per_feature", run.kept_samples_per_feature);

@@ -50,12 +50,18 @@ void StoreWriter::begin_anew(std::uint64_t step) {
 
 void StoreWriter::save(const SampleCollector& collector, const CheckpointEvent& event) {
   std::optional<StoreStamp> found = read_stamp(path_);
-  if (found && checkpoints_ > 0 && found->run_id != header_.run_id) {
-    // Another living run has taken the name. Moving its file aside would have both do so at every checkpoint.
-    const std::filesystem::path taken(path_);
-    path_ =
-        (taken.parent_path() / (taken.stem().string() + "-" + header_.run_id + taken.extension().string())).string();
-    found = read_stamp(path_);
+  if (checkpoints_ > 0 && (!found || found->run_id != header_.run_id)) {
+    if (const auto aside = find_aside(path_, header_.run_id)) {
+      // Another run wanted the name, and did not know that this one lives.
+      path_ = *aside;
+      found = read_stamp(path_);
+    } else if (found) {
+      // Another living run has taken the name. Moving its file aside would have both do so at every checkpoint.
+      const std::filesystem::path taken(path_);
+      path_ =
+          (taken.parent_path() / (taken.stem().string() + "-" + header_.run_id + taken.extension().string())).string();
+      found = read_stamp(path_);
+    }
   }
   const bool ours = found && found->run_id == header_.run_id && !unsound_ && is_ours(*found, collector);
   if (ours) {
@@ -121,6 +127,7 @@ void StoreWriter::write_facts(Database& database, const SampleCollector& collect
   facts.finished = event.last;
   facts.tokenizer = header_.tokenizer;
   facts.redact = name_of(header_.redact);
+  facts.counted = header_.counted;
   facts.max_samples_per_feature = asked.max_samples_per_feature;
   facts.random_samples_per_feature = asked.random_samples_per_feature;
   facts.kept_samples_per_feature = in_force.max_samples_per_feature;

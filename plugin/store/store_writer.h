@@ -22,14 +22,15 @@ struct RunHeader {
   std::string tokenizer;  // absolute path, may be empty
   std::uint64_t sample_collection_freq = 1;
   Redact redact = Redact::nothing;
+  std::string counted{};  // see RunFacts
   RankOfRun rank{};
 };
 
 // Writes checkpoints of one run into one file. If the file already holds another run, that file is moved aside first
 // (samples.saetap -> samples-<time it was saved>.saetap): nothing is lost. The file is opened for each checkpoint and
 // closed again, so that nothing is held across fork or a removed folder; if it is gone, unsound or not as left,
-// everything in memory is written anew. If another living run has taken the name, this one goes on as samples-<run
-// id>.saetap.
+// everything in memory is written anew. If another run moved it aside, it is found there and gone on with; if another
+// living run has taken it over, this one goes on as samples-<run id>.saetap.
 class StoreWriter {
  public:
   StoreWriter(std::string path, RunHeader header);

@@ -29,8 +29,10 @@ class Launched {
   }
 
  private:
-  static constexpr const char* kAll[] = {"RANK",         "WORLD_SIZE",   "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE",
-                                         "SLURM_PROCID", "SLURM_NTASKS", "MASTER_PORT",          "SLURM_JOB_ID"};
+  static constexpr const char* kAll[] = {
+      "RANK",         "WORLD_SIZE",           "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE",
+      "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_NTASKS",         "MASTER_PORT",
+      "SLURM_JOB_ID"};
 };
 
 std::pair<std::uint64_t, std::uint64_t> launched(const std::map<std::string, std::string>& variables) {
@@ -62,9 +64,12 @@ TEST_CASE("launchers say which rank this is, and a world of one is none") {
   CHECK(launched({}) == Pair{0, 1});
   CHECK(launched({{"RANK", "3"}, {"WORLD_SIZE", "8"}}) == Pair{3, 8});
   CHECK(launched({{"OMPI_COMM_WORLD_RANK", "1"}, {"OMPI_COMM_WORLD_SIZE", "2"}}) == Pair{1, 2});
-  CHECK(launched({{"SLURM_PROCID", "5"}, {"SLURM_NTASKS", "6"}}) == Pair{5, 6});
+  CHECK(launched({{"SLURM_PROCID", "5"}, {"SLURM_STEP_NUM_TASKS", "6"}}) == Pair{5, 6});
+  // A batch script of a job with six tasks: one process.
+  CHECK(launched({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "6"}}) == Pair{0, 1});
   // torchrun inside a Slurm task: the launcher that is nearer.
-  CHECK(launched({{"RANK", "9"}, {"WORLD_SIZE", "16"}, {"SLURM_PROCID", "1"}, {"SLURM_NTASKS", "2"}}) == Pair{9, 16});
+  CHECK(launched({{"RANK", "9"}, {"WORLD_SIZE", "16"}, {"SLURM_PROCID", "1"}, {"SLURM_STEP_NUM_TASKS", "2"}}) ==
+        Pair{9, 16});
   CHECK(launched({{"RANK", "0"}, {"WORLD_SIZE", "1"}}) == Pair{0, 1});
   CHECK(launched({{"RANK", "0"}}) == Pair{0, 1});
   CHECK(launched({{"RANK", "8"}, {"WORLD_SIZE", "8"}}) == Pair{0, 1});
@@ -136,4 +141,65 @@ TEST_CASE("a merged store of other runs is kept beside, one of an earlier moment
     CHECK(merged(folder.path(), *ranks[1]).aside.empty());
     CHECK(StoreReader(folder.path()).runs()[0].run_id == std::string(launch) + "-0");
   }
+}
+
+TEST_CASE("a rank that met no SAE is waited for as the others are, and adds nothing") {
+  const TemporaryFolder folder;
+  const auto rank_without = [&](std::uint64_t rank) {
+    auto pipeline = rank_of(folder.path(), rank, "a", 5);
+    SampleCollector empty({}, [&](const SampleCollector& collector, const CheckpointEvent& event) {
+      pipeline->writer->save(collector, event);
+      return true;
+    });
+    empty.on_checkpoint({true, {}, {}, {}, {}});
+    return pipeline;
+  };
+  const auto zero = rank_without(0), one = rank_without(1);
+  const auto two = rank_of(folder.path(), 2, "a", 7);
+  CHECK(merged(folder.path(), *zero).why == "rank 2 has saved nothing yet");
+  two->checkpoint(true);
+  REQUIRE(merged(folder.path(), *two).outcome == RankMerge::Outcome::merged);
+  const StoreReader store(folder.path());
+  CHECK(store.runs().size() == 3);
+  CHECK(store.samples(0, 0, Scope::recent).size() == 1);
+  saetap::testing::record_fault("ranks", "ranks on which there is no SAE", 2, "nothing");
+}
+
+TEST_CASE("where nothing can be locked nobody merges, and that is said") {
+  const TemporaryFolder folder;
+  std::vector<std::unique_ptr<Pipeline>> ranks;
+  for (std::int32_t rank = 0; rank < 3; ++rank) {
+    ranks.push_back(rank_of(folder.path(), static_cast<std::uint64_t>(rank), "a", 5 + rank));
+    ranks.back()->checkpoint(true);
+  }
+  std::filesystem::create_directory(folder.file(".merging"));
+  std::string why;
+  try {
+    (void)merged(folder.path(), *ranks[0]);
+  } catch (const StoreError& error) {
+    why = error.what();
+  }
+  CHECK(why.find("cannot be locked") != std::string::npos);
+}
+
+TEST_CASE("ranks that an earlier start of the same training had are named when they are left out") {
+  const TemporaryFolder folder;
+  for (std::int32_t rank = 0; rank < 3; ++rank) {
+    rank_of(folder.path(), static_cast<std::uint64_t>(rank), "first", 5 + rank)->checkpoint(true);
+  }
+  // Started again with two of the three, which go on with their stores.
+  RankOfRun now{0, 2, "second"};
+  for (now.rank = 0; now.rank < 2; ++now.rank) {
+    const std::string path = rank_folder(folder.path(), now) + "/samples.saetap";
+    RunHeader header;
+    header.run_id = "second-" + std::to_string(now.rank);
+    header.rank = now;
+    StoreWriter writer(path, header);
+    writer.go_on(*read_stamp(path));
+    Database(path, Database::Mode::read_write).execute("UPDATE meta SET value = '1' WHERE key = 'finished'");
+  }
+  now.rank = 1;
+  const RankMerge merge = merge_ranks(folder.path(), now, {});
+  REQUIRE(merge.outcome == RankMerge::Outcome::merged);
+  CHECK(merge.left_out == std::vector<std::string>{folder.file("rank2") + "/samples.saetap"});
 }

@@ -31,7 +31,7 @@ std::unique_ptr<Pipeline> resumed(const std::string& path, const Pipeline& befor
   next->header.run_id = run_id;
   next->writer = std::make_unique<StoreWriter>(path, next->header);
   next->writer->go_on(store.stamp());
-  const StoredSite* found = store.find(next->site);
+  const StoredSite* found = store.find(next->site.name);
   REQUIRE(found != nullptr);
   store.take_up(next->site, next->collector);
   next->writer->took_up_site();
@@ -211,4 +211,20 @@ TEST_CASE("a store that is damaged is not gone on with") {
   std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);
   CHECK_THROWS_AS(ResumedStore{path}, StoreError);
   CHECK_THROWS_AS(ResumedStore{first.folder.file("none.saetap")}, StoreError);
+}
+
+TEST_CASE("a store that would run something in the program that goes on with it is refused") {
+  Pipeline first(1);
+  first.sequence(0, {1}, {Row{1.0f}});
+  first.checkpoint();
+  const std::string path = first.folder.file("samples.saetap");
+  Database(path, Database::Mode::read_write)
+      .execute("CREATE TRIGGER slow BEFORE INSERT ON sample BEGIN SELECT count(*) FROM sample a, sample b; END");
+  std::string why;
+  try {
+    const ResumedStore store(path);
+  } catch (const StoreError& error) {
+    why = error.what();
+  }
+  CHECK(why.find("holds a trigger (slow)") != std::string::npos);
 }

@@ -257,12 +257,14 @@ TEST_CASE("two living runs in one folder go on in a file each; what lies beside 
     train(second, step, 2.0f);
     second.checkpoint();
   }
-  // The first one's store of step 0 was moved aside once, with its JSON; after that neither disturbs the other.
-  CHECK(files_in(folder.path()).size() == 4);
-  CHECK(first.writer->path() == folder.file("samples-first.saetap"));
+  // The first one's store of step 0 was moved aside once, with its JSON, and gone on with there.
+  CHECK(files_in(folder.path()).size() == 3);
+  CHECK(first.writer->path() == second.writer->moved_aside());
   CHECK(second.writer->path() == path);
   CHECK_FALSE(std::filesystem::exists(folder.file("samples.json")));
   CHECK(std::filesystem::exists(std::filesystem::path(second.writer->moved_aside()).replace_extension(".json")));
+  CHECK(StoreReader(first.writer->path()).run().run_id == "first");
+  CHECK(StoreReader(first.writer->path()).run().lost_before == 0);
   CHECK(StoreReader(first.writer->path()).samples(0, 0, Scope::recent).at(0).activation == 1);
   CHECK(StoreReader(first.writer->path()).sites().at(0).recent.last_step == 4);
   CHECK(StoreReader(path).samples(0, 0, Scope::recent).at(0).activation == 2);

@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <random>
+#include <thread>
 
+#include "plugin/store/half.h"
 #include "plugin/store/store_merge.h"
 #include "tests/core/random_ranks.h"
 #include "tests/core/stored_rows.h"
@@ -192,4 +195,121 @@ TEST_CASE("merging that is stopped leaves no file") {
                   MergeStopped);
   CHECK(told > 0);
   CHECK(std::filesystem::is_empty(folder.path()));
+}
+
+TEST_CASE("sites of one name that are different SAEs are not made one, unless somebody wants that") {
+  constexpr std::int64_t kFeatures = 200;
+  Pipeline one(kFeatures), later(kFeatures), other(kFeatures), unknown(kFeatures);
+  std::mt19937 random(1);
+  std::normal_distribution<float> normal;
+  const auto directions = [&](Pipeline& pipeline, const std::vector<float>& near) {
+    std::vector<float> rows(static_cast<std::size_t>(kFeatures * pipeline.site.d_out));
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = normal(random) + (near.empty() ? 0 : 2 * near[i]);
+    for (const float value : rows) pipeline.decoder.push_back(half_from_float(value));
+    return rows;
+  };
+  for (auto* pipeline : {&one, &later, &other, &unknown}) pipeline->site.d_out = 32;
+  const auto rows = directions(one, {});
+  directions(later, rows);  // the same SAE after more training
+  directions(other, {});
+  int number = 0;
+  for (auto* pipeline : {&one, &later, &other, &unknown}) {
+    pipeline->header.run_id = "run-" + std::to_string(number);
+    train(*pipeline, ++number);
+    pipeline->checkpoint(true);
+  }
+  const TemporaryFolder folder;
+  const std::string output = folder.file("merged.saetap"), a = one.folder.path();
+  CHECK(why({a, later.folder.path()}, output) == "");
+  CHECK(why({a, unknown.folder.path()}, output) == "");
+  std::filesystem::remove(output);
+  CHECK(why({a, other.folder.path()}, output).find("is another SAE than that of") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(output));
+  merge_stores({a, other.folder.path()}, output, {}, MergeOf::whatever);
+  CHECK(StoreReader(output).samples(0, 0, Scope::recent).size() == 2);
+  saetap::testing::record_fault("ranks", "ranks that train an SAE of their own, of one class and shape: not made one",
+                                1, "nothing: every rank's store stays");
+}
+
+TEST_CASE("ranks of different starts are not made one, but for those that went on with the same stores") {
+  const TemporaryFolder folder;
+  const auto rank_of = [](const char* launch, std::uint64_t rank, std::uint64_t ranks) {
+    auto pipeline = std::make_unique<Pipeline>(1);
+    pipeline->header.run_id = launch + std::to_string(rank);
+    pipeline->header.rank = {rank, ranks, launch};
+    train(*pipeline, static_cast<std::int32_t>(10 * ranks + rank));
+    pipeline->checkpoint(true);
+    return pipeline;
+  };
+  const auto zero = rank_of("today", 0, 2), one = rank_of("today", 1, 2), old = rank_of("yesterday", 2, 3);
+  const std::string a = zero->folder.path(), b = one->folder.path(), c = old->folder.path();
+  CHECK(why({a, b}, folder.file("merged.saetap")) == "");
+  CHECK(why({a, b, c}, folder.file("all.saetap")).find("is a rank of another start") != std::string::npos);
+  merge_stores({a, b, c}, folder.file("all.saetap"), {}, MergeOf::whatever);
+  CHECK(StoreReader(folder.file("all.saetap")).runs().size() == 3);
+  // The same training with fewer ranks: rank 0 went on with its store.
+  RunHeader again = zero->header;
+  again.run_id = "again";
+  again.rank = {0, 3, "yesterday"};
+  StoreWriter(a + "/samples.saetap", again).go_on(*read_stamp(a + "/samples.saetap"));
+  CHECK(why({c, b, a}, folder.file("all.saetap")) == "");
+}
+
+TEST_CASE("a store that its program saves while it is merged is not read half before and half after") {
+  Pipeline one(200), two(200);
+  two.header.run_id = "run-2";
+  train(one, 5);
+  train(two, 6);
+  one.checkpoint();
+  two.checkpoint();
+  const TemporaryFolder folder;
+  std::string failed;
+  try {
+    merge_stores({one.folder.path(), two.folder.path()}, folder.file("merged.saetap"), [&](double done) {
+      if (done < 0.02) return true;
+      static const bool saved = [&] {
+        // A reader holds it for the time of a query only.
+        std::thread([&] {
+          Database(two.folder.file("samples.saetap"), Database::Mode::read_write)
+              .execute("UPDATE meta SET value = 'x' WHERE key = 'program'");
+        }).join();
+        return true;
+      }();
+      return saved;
+    });
+  } catch (const StoreError& error) {
+    failed = error.what();
+  }
+  CHECK(failed.find("its program saved while it was merged") != std::string::npos);
+  CHECK(std::filesystem::is_empty(folder.path()));
+}
+
+TEST_CASE("what a kill left of the file that a merged one replaces is not played into it") {
+  Pipeline one(1), two(1), before(1);
+  two.header.run_id = "run-2";
+  before.header.run_id = "before";
+  for (auto* pipeline : {&one, &two, &before}) {
+    train(*pipeline, 5);
+    pipeline->checkpoint(true);
+  }
+  const TemporaryFolder folder;
+  const std::string output = folder.file("merged.saetap");
+  std::filesystem::copy_file(before.folder.file("samples.saetap"), output);
+  {
+    // Killed in the middle of a transaction: the file is changed, the journal says how to go back.
+    Database database(output, Database::Mode::read_write);
+    database.execute("PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN");
+    database.execute("CREATE TABLE filler(bytes)");
+    for (int i = 0; i < 50; ++i) database.execute("INSERT INTO filler VALUES(zeroblob(100000))");
+    REQUIRE(std::filesystem::file_size(output + "-journal") > 0);
+    for (const char* ending : {"", "-journal"}) {
+      std::filesystem::copy_file(output + ending, folder.file("killed.saetap") + ending);
+    }
+  }
+  for (const char* ending : {"", "-journal"}) {
+    std::filesystem::rename(folder.file("killed.saetap") + ending, output + ending);
+  }
+  merge_stores({one.folder.path(), two.folder.path()}, output);
+  CHECK(StoreReader(output).runs().size() == 2);
+  CHECK_FALSE(std::filesystem::exists(output + "-journal"));
 }
