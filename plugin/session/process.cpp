@@ -15,6 +15,7 @@
 #include "plugin/log.h"
 #include "plugin/session/libtorch_version.h"
 #include "plugin/session/session.h"
+#include "plugin/store/sqlite.h"
 
 namespace saetap {
 
@@ -134,7 +135,7 @@ saetap_status start_process_session(const Config& config, std::string& why) noex
     session->start();
     std::atomic_store(&running(), session);
     static const int once = [] {
-      pthread_atfork(nullptr, nullptr, hooks::Discovery::abandon);
+      pthread_atfork(let_sqlite_end_before_fork, let_sqlite_go_on_after_fork, hooks::Discovery::abandon);
       // Registered after LibTorch's own destructors, so it runs before them.
       return std::atexit(finish_at_exit) + std::at_quick_exit(finish_at_exit);
     }();

@@ -2,12 +2,20 @@
 
 #include <sqlite3.h>
 
+#include <chrono>
 #include <filesystem>
+#include <mutex>
+#include <utility>
 
 namespace saetap {
 namespace {
 
 constexpr int kBusyMilliseconds = 5000;
+
+// Held by every call of SQLite's, some of which are made within others.
+std::recursive_timed_mutex calls;
+bool forking = false;  // and `calls` is held for it
+using Call = std::lock_guard<std::recursive_timed_mutex>;
 
 int open_flags(Database::Mode mode) {
   switch (mode) {
@@ -50,6 +58,15 @@ void read_tables_alone(sqlite3* database) {
 
 }  // namespace
 
+void let_sqlite_end_before_fork() noexcept {
+  constexpr std::chrono::milliseconds kMoment{200};
+  forking = calls.try_lock_for(kMoment);
+}
+
+void let_sqlite_go_on_after_fork() noexcept {
+  if (std::exchange(forking, false)) calls.unlock();
+}
+
 SqliteError::SqliteError(const std::string& path, int code, const std::string& detail)
     : StoreError(path + ": " + explain(code, detail)), code_(code) {}
 
@@ -58,6 +75,7 @@ bool SqliteError::is_busy() const {
 }
 
 void Database::Close::operator()(sqlite3* database) const {
+  const Call call(calls);
   sqlite3_close_v2(database);
 }
 
@@ -68,6 +86,7 @@ Database::Database(std::string path, Mode mode) : path_(std::move(path)) {
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
     throw SqliteError(path_, SQLITE_CANTOPEN, "not a file");
   }
+  const Call call(calls);
   sqlite3* opened = nullptr;
   const int code = sqlite3_open_v2(plain_name(path_).c_str(), &opened, open_flags(mode), nullptr);
   database_.reset(opened);
@@ -79,11 +98,13 @@ Database::Database(std::string path, Mode mode) : path_(std::move(path)) {
 }
 
 void Database::execute(const char* sql) {
+  const Call call(calls);
   const int code = sqlite3_exec(database_.get(), sql, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) fail(code);
 }
 
 Statement Database::prepare(const char* sql) const& {
+  const Call call(calls);
   sqlite3_stmt* statement = nullptr;
   const int code = sqlite3_prepare_v2(database_.get(), sql, -1, &statement, nullptr);
   if (code != SQLITE_OK) fail(code);
@@ -95,6 +116,7 @@ void Database::fail(int code) const {
 }
 
 void Statement::Finalize::operator()(sqlite3_stmt* statement) const {
+  const Call call(calls);
   sqlite3_finalize(statement);
 }
 
@@ -103,28 +125,33 @@ void Statement::check(int code) const {
 }
 
 Statement& Statement::bind(int parameter, std::int64_t value) {
+  const Call call(calls);
   check(sqlite3_bind_int64(statement_.get(), parameter + 1, value));
   return *this;
 }
 
 Statement& Statement::bind(int parameter, double value) {
+  const Call call(calls);
   check(sqlite3_bind_double(statement_.get(), parameter + 1, value));
   return *this;
 }
 
 Statement& Statement::bind(int parameter, std::string_view text) {
+  const Call call(calls);
   const char* start = text.empty() ? "" : text.data();  // a null pointer would bind NULL
   check(sqlite3_bind_text64(statement_.get(), parameter + 1, start, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
   return *this;
 }
 
 Statement& Statement::bind_blob(int parameter, std::span<const std::byte> bytes) {
+  const Call call(calls);
   const void* start = bytes.empty() ? static_cast<const void*>("") : bytes.data();  // as above
   check(sqlite3_bind_blob64(statement_.get(), parameter + 1, start, bytes.size(), SQLITE_STATIC));
   return *this;
 }
 
 bool Statement::step() {
+  const Call call(calls);
   const int code = sqlite3_step(statement_.get());
   if (code == SQLITE_ROW) return true;
   if (code != SQLITE_DONE) {
@@ -143,6 +170,7 @@ void Statement::run() {
 }
 
 void Statement::reset() {
+  const Call call(calls);
   sqlite3_reset(statement_.get());
 }
 
@@ -155,6 +183,7 @@ double Statement::real(int column) const {
 }
 
 std::string Statement::text(int column) const {
+  const Call call(calls);
   const auto* start = reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
   if (start == nullptr) return {};
   return {start, static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};

@@ -26,6 +26,12 @@ class SqliteError : public StoreError {
   int code_;
 };
 
+// Before and after a fork, for pthread_atfork: SQLite has locks of the whole process (of its memory, of its files), and
+// a child that uses it would wait for ever for one that a thread of ours held. A call that takes longer than a moment
+// is not waited for: it waits for a disk, and holds none of these.
+void let_sqlite_end_before_fork() noexcept;
+void let_sqlite_go_on_after_fork() noexcept;
+
 class Statement;
 
 class Database {

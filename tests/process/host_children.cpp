@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <spawn.h>
+#include <sqlite3.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,7 +37,20 @@ bool ended(pid_t child, int status_wanted) {
   return WIFEXITED(status) && WEXITSTATUS(status) == status_wanted;
 }
 
+// As a worker does whose data set is in a database. SQLite has locks of its own, which a thread of the parent may have
+// held.
+void use_a_database() {
+  sqlite3* database = nullptr;
+  sqlite3_open(":memory:", &database);
+  for (int i = 0; i < 20; ++i) {
+    sqlite3_exec(database, "CREATE TABLE t(a); INSERT INTO t VALUES(zeroblob(5000)); DROP TABLE t", nullptr, nullptr,
+                 nullptr);
+  }
+  sqlite3_close(database);
+}
+
 void work(Training& training) {
+  use_a_database();
   std::vector<std::vector<char>> memory;
   for (int i = 0; i < 100; ++i) memory.emplace_back(10000 + i * 1000, 'x');
   at::set_num_threads(1);  // LibTorch's pool does not come along

@@ -93,10 +93,15 @@ class Resume(unittest.TestCase):
     def test_a_file_asks_for_a_checkpoint(self) -> None:
         self.samples.mkdir()
         request = self.samples / "checkpoint"
+        request.write_text("a file of the program's own")
         process = subprocess.Popen(self.command(100000, {"checkpoint_seconds": 1000}), cwd=self.folder, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.PIPE)
         try:
-            steps = 0
+            steps, deadline = 0, time.time() + 120
+            while not (self.samples / "samples.saetap").exists() and time.time() < deadline:
+                time.sleep(0.1)
+            self.assertTrue(request.read_text())
+            request.unlink()
             for _ in range(2):
                 request.touch()
                 deadline = time.time() + 120
