@@ -1,4 +1,4 @@
-// Reads all that a store claims to hold, through every function of the reader.
+// Reads what a store claims to hold, through every function of the reader.
 #pragma once
 
 #include <algorithm>
@@ -36,7 +36,8 @@ inline void read_feature(const StoreReader& store, int site, std::uint32_t featu
 }
 
 // What was refused, in the order of asking; empty: all could be read. Of a site that claims more features than a test
-// has time for, the first and the last few.
+// has time for, the first ones and the last; of one that claims far more, no statistics either, for which the reader
+// makes a row of each.
 inline std::vector<std::string> read_everything(const std::string& path) {
   constexpr std::int64_t kMost = 64;
   std::vector<std::string> refusals;
