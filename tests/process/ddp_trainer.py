@@ -42,8 +42,9 @@ def main() -> None:
     ids = torch.tensor(array.array("i", pathlib.Path(tokens).read_bytes())).reshape(-1, LENGTH).long()
     trained = DistributedDataParallel(sae)
     optimizer = torch.optim.SGD(trained.parameters(), lr=1e-3)
-    rows_file = open(f"{folder}/rows{rank}.bin", "ab")
-    features_file = open(f"{folder}/features{rank}.bin", "ab")
+    # Unbuffered: what a killed rank wrote is there.
+    rows_file = open(f"{folder}/rows{rank}.bin", "ab", buffering=0)
+    features_file = open(f"{folder}/features{rank}.bin", "ab", buffering=0)
     for step in range(int(steps)):
         if rank == dies and step == int(steps) // 2:
             dist.barrier()
