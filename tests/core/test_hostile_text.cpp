@@ -2,11 +2,13 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <random>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "plugin/config.h"
 #include "plugin/store/samples_json.h"
@@ -68,10 +70,13 @@ const char* const kKeys[]{"save_activation_samples",
                           "max_samples_per_sequence",
                           "collapse_near_duplicates",
                           "max_memory_mb",
+                          "resume",
                           "checkpoint_seconds",
+                          "exit_seconds",
                           "phases",
                           "rank_features_by",
                           "save_decoder",
+                          "redact",
                           "log_level",
                           "tokens\":{\"source",
                           "tokens\":{\"module",
@@ -80,6 +85,23 @@ const char* const kKeys[]{"save_activation_samples",
                           "tokens\":{\"document_boundary_ids",
                           "tokens\":{\"ignore_first_positions",
                           "tokens\":{\"buffer_rows"};
+
+// The key itself, of one in an object, too.
+std::string name_of_key(const std::string& key) {
+  const std::size_t object = key.find('{');
+  return object == std::string::npos ? key : key.substr(object + 2);
+}
+
+// What the tables of README.md have in their first column, which is where people find keys.
+std::vector<std::string> keys_of_the_readme() {
+  std::vector<std::string> keys;
+  std::ifstream readme(SAETAP_README);
+  for (std::string line; std::getline(readme, line);) {
+    if (line.starts_with("| `")) keys.push_back(line.substr(3, line.find('`', 3) - 3));
+  }
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
 
 std::string with_key(const std::string& key, const std::string& value) {
   const bool nested = key.find('{') != std::string::npos;
@@ -94,6 +116,13 @@ std::string text_of(const std::string& path) {
 
 }  // namespace
 
+TEST_CASE("every key that README.md has is tried here") {
+  std::vector<std::string> tried;
+  for (const std::string key : kKeys) tried.push_back(name_of_key(key));
+  std::sort(tried.begin(), tried.end());
+  CHECK(tried == keys_of_the_readme());
+}
+
 TEST_CASE("a wrong type or number is refused for every key of the config, and named") {
   const std::string numbers[]{"-1", "1e300", "-1e300", "18446744073709551616", "1e-320", "0.5", "-0.5"};
   const std::string others[]{"null",        "[[]]",        "[null]",     "[{}]",
@@ -101,7 +130,7 @@ TEST_CASE("a wrong type or number is refused for every key of the config, and na
   std::size_t tries = 0;
   for (const std::string key : kKeys) {
     CAPTURE(key);
-    const std::string name = key.substr(key.find('{') == std::string::npos ? 0 : key.find('{') + 2);
+    const std::string name = name_of_key(key);
     const auto is_refused = [&](const std::string& value) {
       ++tries;
       const std::string found = refusal(with_key(key, value));

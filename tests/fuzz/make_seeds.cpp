@@ -29,8 +29,10 @@ void configs(const fs::path& folder) {
 "output_dir": "o", "tokens": {"source": "auto", "module": "m", "index": ["i"], "ignore_token_ids": [0, 1],
 "document_boundary_ids": [2], "ignore_first_positions": 1, "buffer_rows": 9}, "tokenizer": "t", "sample_window_steps":
 "auto", "random_samples_per_feature": 3, "max_samples_per_sequence": 0, "collapse_near_duplicates": false,
-"max_memory_mb": 1, "checkpoint_seconds": 2, "phases": ["train", "eval"], "rank_features_by": "mean", "save_decoder":
-true, "log_level": "debug", "save_activation_samples": true, "sample_activation_threshold": 0.5}})");
+"max_memory_mb": 1, "resume": true, "checkpoint_seconds": 2, "exit_seconds": 3, "phases": ["train", "eval"],
+"rank_features_by": "mean", "save_decoder": true, "redact": "text", "log_level": "debug", "save_activation_samples": true,
+"sample_collection_freq": 2, "max_samples_per_feature": 3, "sample_context_size": 4, "sample_activation_threshold": 0.5,
+"top_features_to_save": 5, "samples_per_feature_to_save": 6}})");
 }
 
 // Small pages: a fuzzer changes a byte at a time.
