@@ -61,6 +61,10 @@ class Store:
     def steps(self) -> int:
         return self.one("SELECT steps FROM site")
 
+    @property
+    def finished(self) -> bool:
+        return self.meta["finished"] == "1"
+
 
 class HostTest(unittest.TestCase):
     # One is enough where threads are not the point: waiting for each other, they take the time of the machine's others.

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import textwrap
 
-from host_run import LONG_FORM, PLUGIN, UNBOUNDED, Ended, HostTest, record_fault, run_tests
+from host_run import (ACTIVE, LONG_FORM, PLUGIN, ROWS, UNBOUNDED, Ended, HostTest, Store, record_fault,
+                      run_tests)
 
 STEPS = 12
 CHECKPOINT = 8  # the latest one that the program asks for
@@ -64,17 +65,35 @@ class Ends(HostTest):
 
     def test_threads_that_call_the_module_while_the_program_ends(self):
         ends = {"return": 6, "exit": 3, "quick_exit": 5, "_exit": 4}
-        tries = 0
         for how, status in ends.items():
             for pool in (0, 1):
                 with self.subTest(how, pool=pool):
                     shutil.rmtree(self.folder / "out", ignore_errors=True)
-                    done = self.recorded(steps=STEPS, busy=2, pool=pool, end=how)
+                    done = self.recorded(steps=STEPS, busy=2, pool=pool, checkpoint=CHECKPOINT, end=how)
                     self.assertEqual(done.status, status, done.err)
+                    self.check_busy(in_order=how != "_exit")
                     if how != "_exit":
                         self.assertIn("samples.saetap", done.log[-1])
-                    tries += 1
-        record_fault("life", "threads of its own and LibTorch's still call the module while it ends", tries, "nothing")
+        busy = "while threads of its own and of LibTorch's pool call the module"
+        record_fault("life", f"the program ends by return, exit and quick_exit {busy}", 6, "nothing")
+        record_fault("life", f"the program ends by _exit {busy}", 2, "what came after the last checkpoint")
+
+    def check_busy(self, in_order: bool) -> None:
+        """The store has the steps, and of the threads' calls those that it counts, with all that they activated."""
+        store = Store(self.store_path)
+        try:
+            self.assertEqual(store.finished, in_order)
+            if in_order:
+                self.assertEqual(store.steps, STEPS)
+            else:  # a slow machine may get as far as a checkpoint that nobody asked for
+                self.assertIn(store.steps, range(CHECKPOINT, STEPS + 1))
+            rows = store.one("SELECT eligible FROM part WHERE part = 'open'")
+            self.assertGreaterEqual(rows, store.steps * ROWS)
+            self.assertEqual(rows, store.one("SELECT rows_collected - rows_excluded FROM site"))
+            self.assertEqual(rows, store.one("SELECT calls FROM site") * ROWS)
+            self.assertEqual(store.one("SELECT sum(active) FROM feature"), rows * ACTIVE)
+        finally:
+            store.close()
 
 
 class BoundAtExit(HostTest):
