@@ -36,7 +36,8 @@ class Ended:
         return [line for line in self.err.splitlines() if line.startswith("saetap: ")]
 
     def warnings(self) -> list[str]:
-        words = ("not saved", "saved again", "not finished", "not written", "switched off", "not recording")
+        words = ("not saved", "saved again", "not where it was left", "not finished", "not written", "switched off",
+                 "not recording")
         return [line for line in self.log if any(word in line for word in words)]
 
 

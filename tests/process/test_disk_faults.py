@@ -1,6 +1,7 @@
 """A disk that fails while a program is recorded: one warning, training is the same to the last bit, collection goes on
 in memory and is saved when it can be."""
 
+import array
 import concurrent.futures
 import os
 import pathlib
@@ -8,11 +9,12 @@ import sqlite3
 import subprocess
 import tempfile
 
-from host_run import PLUGIN, UNBOUNDED, Ended, HostTest, record_fault, run_tests
+from host_run import PLUGIN, ROWS, UNBOUNDED, Ended, HostTest, Store, record_fault, run_tests
 
 STEPS, EVERY = 12, 2  # six checkpoints
 MOUNT = "mount -t tmpfs -o size=3m,mode=700 none out"
-UNSAVED, AGAIN = "not saved", "saved again"
+UNSAVED, AGAIN, GONE = "not saved", "saved again", "not where it was left"
+WINDOW = 3  # steps, where there are several windows
 
 # What is done to the disk: before the program starts, behind its first checkpoint, behind its fourth; and the warnings
 # that this may make. `p` is the program.
@@ -37,49 +39,97 @@ FAULTS = {
 }
 
 
+# Those after which the file is gone, or of no use, with what was in it alone.
+LOSE_THE_FILE = ("the folder is removed", "a file is put in the folder's place, and taken away", "the store is deleted",
+                 "the store is replaced by another file", "the store is cut short",
+                 "the store is overwritten in the middle")
+ONLY_THERE = "closed windows that were in that file alone: a warning names the step; of the open window and later ones nothing"
+
+
 def may_mount() -> bool:
     return subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", tempfile.gettempdir()], check=False,
                           capture_output=True).returncode == 0
 
 
 class DiskFaults(HostTest):
-    def script(self, before: str, breaks: str, heals: str) -> str:
+    def script(self, before: str, actions: dict[int, str]) -> str:
         lines = ["mkdir -p out", before, '"$@" & p=$!']
         for turn in range(1, STEPS // EVERY + 1):
-            action = {1: breaks, 4: heals}.get(turn, "true")
+            action = actions.get(turn, "true")
             lines += [f"while [ ! -e turn.{turn} ]; do kill -0 $p 2>/dev/null || break; sleep 0.02; done",
                       f"{{ {action}; }} 2>/dev/null", f"touch turn.{turn}.done"]
         # The mount is seen by this shell alone: what is in it has to be taken out.
         return "\n".join([*lines, "wait $p; status=$?", "cp -a out kept; exit $status"])
 
-    def run_fault(self, before: str, breaks: str, heals: str, prefix=()) -> tuple[pathlib.Path, Ended]:
+    def run_fault(self, before: str, actions: dict[int, str], prefix=(), **keys) -> tuple[pathlib.Path, Ended]:
+        """`actions`: what is done behind which checkpoints."""
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
         config = folder / "config.json"
-        config.write_text(self.config_text(output_dir=str(folder / "out"), checkpoint_seconds=1000), encoding="utf-8")
+        config.write_text(self.config_text(output_dir=str(folder / "out"), checkpoint_seconds=1000, **keys),
+                          encoding="utf-8")
         host = self.command(load=PLUGIN, steps=STEPS, checkpoint=EVERY, turns=folder / "turn")
-        done = subprocess.run([*prefix, "sh", "-c", self.script(before, breaks, heals), "sh", *host], check=False,
+        done = subprocess.run([*prefix, "sh", "-c", self.script(before, actions), "sh", *host], check=False,
                               capture_output=True, text=True, timeout=UNBOUNDED, cwd=folder,
                               env=self.environment(SAETAP_CONFIG=config))
         return folder, Ended(done)
 
-    def check_fault(self, fault: str) -> None:
-        before, breaks, heals, warnings = FAULTS[fault]
-        folder, done = self.run_fault(before, breaks, heals, ["unshare", "-m"] if "mount" in before else [])
+    def check_program(self, fault: str, done: Ended, warnings: list[str]) -> None:
         self.assertEqual(done.status, 6, done.err)
         self.assertEqual(done.said("state"), self.alone.said("state"), fault)
         self.assertEqual(len(done.warnings()), len(warnings), f"{fault}: {done.err}")
         for line, word in zip(done.warnings(), warnings):
             self.assertIn(word, line, fault)
+
+    def check_fault(self, fault: str) -> None:
+        before, breaks, heals, warnings = FAULTS[fault]
+        folder, done = self.run_fault(before, {1: breaks, 4: heals}, ["unshare", "-m"] if "mount" in before else [])
+        self.check_program(fault, done, warnings)
         self.check_store(STEPS, folder / "kept" / "samples.saetap")
+
+    def check_closed_windows(self, fault: str) -> None:
+        """Behind the fourth checkpoint two windows have closed and left memory. Without them the store is that of a run
+        of which nothing failed."""
+        _, breaks, heals, warnings = FAULTS[fault]
+        folder, done = self.run_fault("true", {4: breaks, 5: heals}, sample_window_steps=WINDOW)
+        self.check_program(fault, done, [*warnings, GONE])
+        lost = 4 * EVERY // WINDOW * WINDOW  # steps
+        self.assertIn(f"what was kept before step {lost} is not in", done.warnings()[-1])
+        store, whole = Store(folder / "kept" / "samples.saetap"), Store(self.whole)
+        try:
+            self.assertEqual((store.steps, store.finished, store.meta["lost_before"]), (STEPS, True, str(lost)))
+            self.assertEqual(store.one("SELECT min(first_step) FROM part WHERE eligible > 0"), lost)
+            self.assertEqual(store.one("SELECT sum(eligible) FROM part"), (STEPS - lost) * ROWS)
+            for table in ("feature", "sample", "random_sample"):
+                rows = f"SELECT * FROM {table} WHERE part <> 'past' ORDER BY part, feature"
+                self.assertEqual(*(one.connection.execute(rows).fetchall() for one in (store, whole)), fault)
+            ids = {sequence for (column,) in store.connection.execute("SELECT sequence FROM sample")
+                   for sequence in array.array("q", column)}
+            texts = "SELECT id, segment, length, tokens FROM sequence"
+            kept = store.connection.execute(texts).fetchall()
+            self.assertTrue(ids)
+            self.assertLessEqual(ids, {row[0] for row in kept})
+            self.assertLessEqual(set(kept), set(whole.connection.execute(texts)))
+        finally:
+            store.close()
+            whole.close()
+
+    def check_either(self, fault: str) -> None:
+        self.check_fault(fault)
+        if fault in LOSE_THE_FILE:
+            self.check_closed_windows(fault)
 
     def test_faults_that_pass(self):
         self.alone = self.run_host(steps=STEPS)
+        folder, done = self.run_fault("true", {}, sample_window_steps=WINDOW)
+        self.check_program("none", done, [])
+        self.whole = folder / "kept" / "samples.saetap"
         faults = [fault for fault, (before, *_) in FAULTS.items() if "mount" not in before or may_mount()]
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            for fault, checked in [(fault, pool.submit(self.check_fault, fault)) for fault in faults]:
+            for fault, checked in [(fault, pool.submit(self.check_either, fault)) for fault in faults]:
                 with self.subTest(fault):
                     checked.result()
-                    record_fault("disk", fault, 1, "nothing")
+                    loses = fault in LOSE_THE_FILE
+                    record_fault("disk", fault, 2 if loses else 1, ONLY_THERE if loses else "nothing")
         if len(faults) < len(FAULTS):
             self.skipTest("without the right to mount, a full and a read-only disk are not tried")
 
