@@ -176,19 +176,37 @@ class DiskFaults(HostTest):
         record_fault("disk", "another process holds the store locked", 1, "nothing")
 
     def test_a_slow_disk(self):
-        # Every write that is to reach the disk takes its time.
-        slow = self.folder / "slow.so"
-        source = ("#include <unistd.h>\n"
-                  'extern "C" int fdatasync(int) { usleep(200000); return 0; }\n'
-                  'extern "C" int fsync(int) { usleep(200000); return 0; }\n')
+        # Every write that is to reach the disk takes its time, and notes whether the thread that trains waits for it.
+        slow, syncs = self.folder / "slow.so", self.folder / "syncs"
+        source = """
+            #include <fcntl.h>
+            #include <stdlib.h>
+            #include <sys/syscall.h>
+            #include <unistd.h>
+            static int slow() {
+              const int file = open(getenv("SLOW_SYNCS"), O_CREAT | O_APPEND | O_WRONLY, 0600);
+              const bool noted = write(file, getpid() == syscall(SYS_gettid) ? "m" : "t", 1) == 1;
+              close(file);
+              usleep(200000);
+              return noted ? 0 : -1;
+            }
+            extern "C" int fdatasync(int) { return slow(); }
+            extern "C" int fsync(int) { return slow(); }
+            """
         subprocess.run(["c++", "-shared", "-fPIC", "-x", "c++", "-", "-o", slow], input=source.encode(), check=True)
-        alone = self.run_host(steps=200, pause=5)
-        done = self.recorded({"checkpoint_seconds": 1}, variables={"LD_PRELOAD": slow}, steps=200, pause=5)
+        alone = self.run_host(steps=200, pause=10)
+        # Two seconds at least, and a checkpoint is due after one: it comes while the program trains.
+        done = self.recorded({"checkpoint_seconds": 1}, variables={"LD_PRELOAD": slow, "SLOW_SYNCS": syncs}, steps=200,
+                             pause=10)
         self.assertEqual(done.status, 6, done.err)
         self.assertEqual(done.said("state"), alone.said("state"))
         self.assertEqual(done.warnings(), [])
         self.check_store(200)
-        record_fault("disk", "every sync takes a fifth of a second", 1, "nothing")
+        store = Store(self.store_path)
+        self.assertGreaterEqual(int(store.meta["checkpoint"]), 2)
+        store.close()
+        self.assertEqual(set(syncs.read_text()), {"t"})
+        record_fault("disk", "every sync takes a fifth of a second: the thread that trains waits for none", 1, "nothing")
 
 
 if __name__ == "__main__":
