@@ -7,12 +7,17 @@ import os
 import signal
 import struct
 import subprocess
+import sys
 import unittest
 import zipfile
 from collections import OrderedDict, defaultdict
 from pathlib import Path
 
 import torch
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "reliability"))
+
+from fault_record import record_fault
 from index_test import B, D, PAD, T, IndexTest, npy, raw, safetensors
 from program_test import SAETAP, clean_environment, run_tests, saetap
 
@@ -95,7 +100,7 @@ class WhatDoesNotFit(IndexTest):
                      self.written("mask.npy", npy(mask[:, 1:])))
 
     def test_npy_headers_that_lie(self) -> None:
-        for reason, header in (
+        lies = (
             ("its header promises [24, 10, 65] of float32, 62400 bytes, and 61440 are there", {"shape": (B, T, D + 1)}),
             ("there are 61440 bytes behind its header, which promises [23, 10, 64]", {"shape": (B - 1, T, D)}),
             ("its header promises [4294967296, 4294967296, 4294967296]", {"shape": (1 << 32,) * 3}),
@@ -110,16 +115,20 @@ class WhatDoesNotFit(IndexTest):
             ("an array of type '<V2'; little-endian floats", {"descr": "<V2"}),
             ("an array of records", {"descr": [("a", "<f4")]}),
             ("an array in Fortran order; save numpy.ascontiguousarray", {"fortran_order": True}),
-        ):
+        )
+        for reason, header in lies:
             path = self.written("lying.npy", npy(self.rows, **header))
             self.refuses(f"{path}: {reason}", path, self.tokens)
         whole = npy(self.rows)
         path = self.folder / "cut.npy"
-        for length in (6, 8, 9, 10, 11, 40, 127, 128, 129, len(whole) - 1):
+        lengths = (6, 8, 9, 10, 11, 40, 127, 128, 129, len(whole) - 1)
+        for length in lengths:
             path.write_bytes(whole[:length])
             self.refuses(f"{path}: ", path, self.tokens)
         path.write_bytes(whole[:6] + b"\4" + whole[7:])
         self.refuses(f"{path}: version 4 of .npy; 1 to 3", path, self.tokens)
+        record_fault("input", "index on headers of .npy that lie, or are cut short", len(lies) + len(lengths) + 1,
+                     "nothing: one line")
 
     def test_other_files(self) -> None:
         for reason, name, content in (

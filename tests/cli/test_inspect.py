@@ -9,11 +9,16 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import zipfile
 from pathlib import Path
 
 import torch
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "reliability"))
+
+from fault_record import record_fault
 from program_test import SAETAP, StoreTest, clean_environment, run_tests, saetap
 from torch import Tensor, nn
 
@@ -321,6 +326,8 @@ class WhatIsNoModel(InspectTest):
         pipe = self.folder / "pipe.pt"
         os.mkfifo(pipe)
         self.refuses("it is no regular file", pipe)
+        record_fault("input", "inspect on what is no module: text, a pipe, a folder, an empty file or none", 5,
+                     "nothing: one line")
 
     def test_other_archives(self) -> None:
         state_dict = self.folder / "state_dict.pt"
@@ -335,19 +342,25 @@ class WhatIsNoModel(InspectTest):
         with zipfile.ZipFile(archive, "w") as opened:
             opened.writestr("array.npy", "text")
         self.refuses("a zip archive, but not a TorchScript file", archive)
+        record_fault("input", "inspect on a state_dict, old or new, and on other zip archives", 4, "nothing: one line")
 
     def test_a_file_cut_short_anywhere(self) -> None:
         whole = Path(self.path(TopKSAE)).read_bytes()
-        for length in range(4, len(whole), len(whole) // 6):
+        lengths = range(4, len(whole), len(whole) // 6)
+        for length in lengths:
             self.refuses("the file is cut short or damaged", self.written("cut.pt", whole[:length]))
+        record_fault("input", "inspect on a module's file that is cut short", len(lengths), "nothing: one line")
 
     def test_a_damaged_file_never_crashes(self) -> None:
         whole = Path(self.path(TopKSAE)).read_bytes()
-        for begin in range(0, len(whole), len(whole) // 16):
+        places = range(0, len(whole), len(whole) // 16)
+        for begin in places:
             damaged = self.written("damaged.pt", whole[:begin] + bytes(64) + whole[begin + 64 :])
             done = saetap("inspect", damaged)
             self.assertIn(done.returncode, (0, 1, 2), done.stderr)
             self.assertLessEqual(done.stderr.count("\n"), 1, done.stderr)
+        record_fault("input", "inspect on a module's file with 64 bytes of zeros in it", len(places),
+                     "nothing, or one line")
 
     def test_an_operator_that_is_not_there(self) -> None:
         with torch.library._scoped_library("saetap_test", "DEF") as library:
@@ -359,6 +372,7 @@ class WhatIsNoModel(InspectTest):
 
             torch.jit.script(Foreign()).save(self.folder / "foreign.pt")
         self.refuses("LibTorch cannot load it: Unknown builtin op: saetap_test::twice", self.folder / "foreign.pt")
+        record_fault("input", "inspect on a module that needs an operator which is not there", 1, "nothing: one line")
 
 
 class Usage(InspectTest):

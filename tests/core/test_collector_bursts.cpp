@@ -12,9 +12,11 @@
 #include "plugin/collect/collected_batch.h"
 #include "plugin/collect/collector_thread.h"
 #include "tests/core/pipeline.h"
+#include "tests/reliability/fault_record.h"
 
 using namespace saetap;
 using saetap::testing::KnownSequences;
+using saetap::testing::record_fault;
 using saetap::testing::TemporaryFolder;
 
 namespace {
@@ -200,6 +202,7 @@ std::vector<std::vector<Row>> burst(Recording& recording, int most_calls, std::a
 }  // namespace
 
 TEST_CASE("checkpoints while four threads bring batches lose nothing") {
+  std::size_t tries = 0;
   for (const std::size_t room : {std::size_t{1}, std::size_t{1} << 20}) {
     Recording recording(room);
     std::atomic<bool> over{false};
@@ -214,11 +217,15 @@ TEST_CASE("checkpoints while four threads bring batches lose nothing") {
     CHECK(calls == kThreads * 60);
     CHECK(recording.saves >= 2);
     check_store(recording.store(), kept);
+    ++tries;
   }
+  record_fault("threads", "a checkpoint during a burst: one after the other while 4 threads bring batches", tries,
+               "nothing");
 }
 
 TEST_CASE("a recording that ends while four threads bring batches has all that was taken") {
-  for (int turn = 0; turn < 10; ++turn) {
+  constexpr int kTurns = 10;
+  for (int turn = 0; turn < kTurns; ++turn) {
     Recording recording(turn % 2 == 0 ? 1 : 1 << 20);
     std::atomic<int> calls{0};
     std::thread stopping([&] {
@@ -229,4 +236,5 @@ TEST_CASE("a recording that ends while four threads bring batches has all that w
     stopping.join();
     check_store(recording.store(), kept);
   }
+  record_fault("threads", "a recording ends during a burst of 4 threads", kTurns, "nothing of what was taken");
 }

@@ -111,6 +111,7 @@ TEST_CASE("no features at all and no rows at all do no harm") {
   std::uint64_t rows = 0;
   for (const auto& [site, counts] : recording.session->sites()) rows += counts.rows_collected;
   CHECK(rows == 3 * 4);
+  record_fault("input", "an SAE without features, and calls without rows", 6, "nothing");
 }
 
 TEST_CASE("calls in inference mode, and tensors that come out of it, are kept") {
