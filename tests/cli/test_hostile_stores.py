@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[1] / "reliability"))
 
 from fault_record import LONG_FORM, record_fault
-from program_test import SAETAP, StoreTest, clean_environment, run_tests
+from program_test import MAKE_STORE, SAETAP, StoreTest, clean_environment, run_tests
 
 COMMANDS = (
     ("info",),
@@ -44,6 +44,13 @@ SECONDS = 60  # more than any command takes; a hang is not waited for
 
 
 class HostileTest(StoreTest):
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        # A sound store that can be merged with the usual one.
+        cls.sound = cls.folder / "rank1"
+        subprocess.run([MAKE_STORE, "rank1", str(cls.sound)], check=True)
+
     def ends_well(self, *arguments: object, cwd: object = None) -> int:
         """The command ends by itself: with a result, or with one line and status 1 or 2."""
         command = [SAETAP, *map(str, arguments)]
@@ -59,8 +66,19 @@ class HostileTest(StoreTest):
             self.assertLess(len(said), 3000 + sum(map(len, command)))
         return done.returncode
 
+    def merging_ends_well(self, store: Path) -> int:
+        """Merged with a sound one: a whole store, or one line and nothing left."""
+        folder = self.folder / "merged"
+        folder.mkdir(exist_ok=True)
+        status = self.ends_well("merge", folder / "all.saetap", store, self.sound)
+        self.assertEqual([path.name for path in folder.iterdir()], ["all.saetap"] if status == 0 else [])
+        if status == 0:
+            self.assertEqual(self.ends_well("features", folder / "all.saetap", "--json", "--all-time"), 0)
+            (folder / "all.saetap").unlink()
+        return status
+
     def all_end_well(self, store: Path) -> set[int]:
-        return {self.ends_well(name, store, *rest) for name, *rest in COMMANDS}
+        return {self.ends_well(name, store, *rest) for name, *rest in COMMANDS} | {self.merging_ends_well(store)}
 
 
 class DamagedStores(HostileTest):
