@@ -1,5 +1,7 @@
 #include "integrations/cli/written_file.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -19,6 +21,17 @@ struct TemporaryFile {
   ~TemporaryFile() { std::remove(path.c_str()); }
 };
 
+// An empty file that its owner alone may read, whatever the umask says and whatever a killed process left there.
+// False: see errno.
+bool make_private(const std::string& path) {
+  std::remove(path.c_str());
+  const int file = ::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+  if (file < 0) return false;
+  const bool made = ::fchmod(file, 0600) == 0;
+  ::close(file);
+  return made;
+}
+
 }  // namespace
 
 void write_atomically(const std::string& path, const std::function<void(std::ostream&)>& write) {
@@ -37,9 +50,16 @@ void write_atomically(const std::string& path, const std::function<void(std::ost
   if (std::filesystem::is_directory(status)) throw fail("it is a folder");
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) return fill(path);
 
-  const auto target = std::filesystem::exists(status) ? std::filesystem::canonical(path).string() : path;
+  const bool replaces = std::filesystem::exists(status);
+  const auto target = replaces ? std::filesystem::canonical(path).string() : path;
   const TemporaryFile temporary{target + ".part" + std::to_string(getpid())};
+  if (!make_private(temporary.path)) throw fail(std::strerror(errno));
   fill(temporary.path);
+  // Who let others read the file before has said so; only now, when it is whole.
+  constexpr auto kAccess = std::filesystem::perms::all;
+  if (replaces && ::chmod(temporary.path.c_str(), static_cast<mode_t>(status.permissions() & kAccess)) != 0) {
+    throw fail(std::strerror(errno));
+  }
   if (std::rename(temporary.path.c_str(), target.c_str()) != 0) throw fail(std::strerror(errno));
 }
 

@@ -10,10 +10,16 @@ import math
 import os
 import pty
 import re
+import signal
+import stat
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "reliability"))
+
+from fault_record import record_fault
 from program_test import SAETAP, StoreTest, clean_environment, run_tests, saetap
 
 
@@ -312,6 +318,34 @@ class Report(StoreTest):
         self.assertNotIn("\n2. ", text)
         self.assertNotIn("## Feature 1", text)
         self.fails(1, "there is no feature 8", "report", self.usual, "-o", "-", "--features", "0,8")
+
+    def test_a_report_is_its_owners_alone_and_one_that_was_there_keeps_its_mode(self) -> None:
+        def write(report: Path, shell: str) -> int:
+            command = ["sh", "-c", f'{shell}; exec "$@"', "sh", SAETAP, "report", self.usual, "-o", report]
+            return subprocess.run(command, capture_output=True, env=clean_environment(), check=False).returncode
+
+        def mode(path: Path) -> int:
+            return stat.S_IMODE(path.stat().st_mode)
+
+        umasks, modes = ("000", "022", "077", "777"), (0o600, 0o640, 0o644, 0o666)
+        with tempfile.TemporaryDirectory() as folder:
+            for umask in umasks:
+                report = Path(folder, f"{umask}.md")
+                self.assertEqual(write(report, f"umask {umask}"), 0)
+                self.assertEqual(mode(report), 0o600, umask)
+            for kept in modes:
+                report = Path(folder, f"{kept:o}.md")
+                report.touch()
+                report.chmod(kept)
+                self.assertEqual(write(report, "umask 077"), 0)
+                self.assertIn("## Feature", report.read_text(encoding="utf-8"))
+                self.assertEqual(mode(report), kept)
+            # What is left of one that was killed while it wrote (by SIGXFSZ): nobody else's either.
+            self.assertEqual(write(Path(folder, "644.md"), "umask 000; ulimit -f 0"), -signal.SIGXFSZ)
+            self.assertEqual([mode(part) for part in Path(folder).glob("644.md.part*")], [0o600])
+            self.assertIn("## Feature", Path(folder, "644.md").read_text(encoding="utf-8"))
+        record_fault("privacy", "a report is written under any umask, over one of any mode, or killed while it writes: a "
+                     "new file is 0600, an old one keeps its mode", len(umasks) + len(modes) + 1, "nothing")
 
     def test_a_place_that_cannot_be_written_is_status_2(self) -> None:
         # A rename would put a file in the place of a device or a link.
