@@ -1,5 +1,6 @@
 // Ranks that were started together: who they are, where they save, and who merges.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <map>
@@ -33,6 +34,18 @@ class Launched {
       "RANK",         "WORLD_SIZE",           "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE",
       "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_NTASKS",         "MASTER_PORT",
       "SLURM_JOB_ID"};
+};
+
+// Everybody may read what does not say otherwise.
+class OpenUmask {
+ public:
+  OpenUmask() = default;
+  OpenUmask(const OpenUmask&) = delete;
+  OpenUmask& operator=(const OpenUmask&) = delete;
+  ~OpenUmask() { ::umask(before_); }
+
+ private:
+  mode_t before_ = ::umask(0);
 };
 
 std::pair<std::uint64_t, std::uint64_t> launched(const std::map<std::string, std::string>& variables) {
@@ -88,6 +101,7 @@ TEST_CASE("the ranks of one launch have its name in common, those of another do 
 
 TEST_CASE("the rank that ends last merges all of them") {
   const TemporaryFolder folder;
+  const OpenUmask open;
   std::vector<std::unique_ptr<Pipeline>> ranks;
   for (std::int32_t rank = 0; rank < 3; ++rank) {
     ranks.push_back(rank_of(folder.path(), static_cast<std::uint64_t>(rank), "a", 5 + rank));
@@ -108,6 +122,13 @@ TEST_CASE("the rank that ends last merges all of them") {
   // Nothing else is left in the folder.
   const auto files = std::filesystem::directory_iterator(folder.path());
   CHECK(std::distance(begin(files), end(files)) == 4);
+  // And what is there is its owner's alone.
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path())) {
+    CAPTURE(entry.path());
+    CHECK((entry.status().permissions() & std::filesystem::perms::all) ==
+          (entry.is_directory() ? std::filesystem::perms::owner_all
+                                : std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
+  }
   saetap::testing::record_fault("ranks", "ranks that end one after the other: the last one merges", 3, "nothing");
 }
 

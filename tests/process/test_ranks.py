@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import sqlite3
+import stat
 import subprocess
 import sys
 import tempfile
@@ -110,6 +111,14 @@ class Ranks(unittest.TestCase):
                 compared += 1
         return compared
 
+    def check_modes(self) -> None:
+        """The merged store, its JSON and all that the ranks wrote are their owner's alone; nothing else is left."""
+        folder = self.folder / "samples"
+        modes = {str(path.relative_to(folder)): stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*")}
+        ranks = [name for name in modes if "/" not in name and name.startswith("rank")]
+        files = [f"{rank}/{name}" for rank in (*ranks, ".") for name in ("samples.saetap", "samples.json")]
+        self.assertEqual(modes, {**{rank: 0o700 for rank in ranks}, **{name.removeprefix("./"): 0o600 for name in files}})
+
     def check_holds(self, store: pathlib.Path) -> None:
         """Whatever came later, the strongest are at least as strong as the strongest of what the first rank wrote."""
         best = self.brute_force(1)
@@ -139,7 +148,7 @@ class Ranks(unittest.TestCase):
         self.assertEqual([run["rank"] for run in info["runs"]], [0, 1, 2])
         self.assertEqual((info["sites"][0]["steps"], info["sites"][0]["tokens_seen"]), (steps, ranks * steps * 4 * 128))
         self.assertGreater(self.check_merged(ranks, self.folder / "samples/samples.saetap"), 100)
-        self.assertTrue((self.folder / "samples/samples.json").exists())
+        self.check_modes()
         record_fault("ranks", "three ranks of a C++ trainer, gradients through a c10d FileStore: merged at the end, equal "
                      "to a brute-force sort of what the ranks wrote", 1, "nothing")
 
@@ -157,6 +166,7 @@ class Ranks(unittest.TestCase):
         self.assertEqual(done.stderr.count("all 4 merged"), 1, done.stderr)
         info = self.info(self.folder / "samples")
         self.assertEqual([run["rank"] for run in info["runs"]], [0, 1, 2, 3])
+        self.check_modes()
         self.assertTrue(info["finished"])
         self.assertGreater(self.check_merged(ranks, self.folder / "samples/samples.saetap"), 100)
         record_fault("ranks", "DistributedDataParallel in Python under torchrun, 4 gloo processes: merged at the end, equal to a "
