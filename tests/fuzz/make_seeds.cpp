@@ -54,7 +54,7 @@ void stores(const fs::path& folder) {
   for (int seed = 0; seed < 200; ++seed) {
     std::string bytes(96, '\0');
     for (char& byte : bytes) byte = static_cast<char>(random());
-    write(folder / "fuzz_store_rows" / std::to_string(seed), bytes);
+    for (const char* target : {"fuzz_store_rows", "fuzz_merge"}) write(folder / target / std::to_string(seed), bytes);
   }
 }
 
