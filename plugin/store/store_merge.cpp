@@ -81,8 +81,18 @@ void write_decoder(Database& merged, const MergedSite& site) {
       longest->input->database.prepare("SELECT block, directions FROM decoder WHERE site = ? ORDER BY block");
   Statement insert = merged.prepare("INSERT INTO decoder VALUES(?, ?, ?)");
   select.bind(0, std::int64_t{longest->stored->site.id});
-  while (select.step()) {
-    insert.bind(0, std::int64_t{site.site.id}).bind(1, select.integer(0)).bind_blob(2, select.blob(1)).run();
+  std::int64_t left = site.site.features;
+  for (std::int64_t block = 0; select.step(); ++block) {
+    const std::int64_t rows = std::min(left, kDecoderBlockFeatures);
+    const auto bytes = static_cast<std::int64_t>(select.blob(1).size());
+    if (select.integer(0) != block || bytes == 0 || bytes != 2 * rows * site.site.d_out) {
+      throw StoreError(longest->input->database.path() + ": the store is damaged (decoder directions of another size)");
+    }
+    left -= rows;
+    insert.bind(0, std::int64_t{site.site.id}).bind(1, block).bind_blob(2, select.blob(1)).run();
+  }
+  if (left != 0) {
+    throw StoreError(longest->input->database.path() + ": the store is damaged (a decoder block is missing)");
   }
 }
 
@@ -90,7 +100,13 @@ void write_token_texts(Database& merged, const MergeInputs& inputs) {
   Statement insert = merged.prepare("INSERT OR IGNORE INTO token VALUES(?, ?)");
   for (const auto& input : inputs) {
     Statement select = input->database.prepare("SELECT id, text FROM token ORDER BY id");
-    while (select.step()) insert.bind(0, select.integer(0)).bind_blob(1, select.blob(1)).run();
+    while (select.step()) {
+      const std::int64_t id = select.integer(0);
+      if (id != static_cast<std::int32_t>(id)) {
+        throw StoreError(input->database.path() + ": the store is damaged (the id of a token)");
+      }
+      insert.bind(0, id).bind_blob(1, select.blob(1)).run();
+    }
   }
 }
 

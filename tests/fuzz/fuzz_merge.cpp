@@ -32,8 +32,7 @@ const std::string& other_store() {
   std::abort();
 }
 
-// What is merged can be read, whatever it was made of; or the reason names one of the files. What is copied as it is
-// may be as wrong as it was.
+// What is merged can be read, whatever it was made of; or the reason names one of the files.
 void merge(const std::string& path) {
   const std::string merged = path + "-merged";
   const std::string whole[] = {path, other_store(), merged};
@@ -46,11 +45,7 @@ void merge(const std::string& path) {
     if (!named) fail(reason);
     return;
   }
-  for (const std::string& refusal : saetap::testing::read_everything(merged)) {
-    const bool copied =
-        refusal.find("decoder") != std::string::npos || refusal.find("text of a token") != std::string::npos;
-    if (!copied || !refusal.starts_with(merged + ": ")) fail(refusal);
-  }
+  for (const std::string& refusal : saetap::testing::read_everything(merged)) fail(refusal);
 }
 
 // As a process that goes on with it: its open windows are read, and later ones are saved to it.
@@ -63,7 +58,7 @@ void resume(const std::string& path) {
     next.header.run_id = "run-3";
     next.writer = std::make_unique<saetap::StoreWriter>(path, next.header);
     next.writer->go_on(store.stamp());
-    const saetap::StoredSite* before = store.find(next.site);
+    const saetap::StoredSite* before = store.find(next.site.name);
     if (before == nullptr) return;
     store.take_up(next.site, next.collector);
     next.writer->took_up_site();

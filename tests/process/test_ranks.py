@@ -20,6 +20,7 @@ from fault_record import record_fault  # noqa: E402
 
 BIN, DEMO = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
 HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 SAETAP, PLUGIN = BIN / "saetap", BIN.parent / "lib" / "libsaetap.so"
 SPECIAL = [0, 101, 102]
 KEPT = 10
@@ -151,6 +152,25 @@ class Ranks(unittest.TestCase):
         self.check_modes()
         record_fault("ranks", "three ranks of a C++ trainer, gradients through a c10d FileStore: merged at the end, equal "
                      "to a brute-force sort of what the ranks wrote", 1, "nothing")
+
+    def test_a_rank_without_an_sae_is_merged_with_the_others(self) -> None:
+        path = config(self.folder)
+        trainer = [BIN / "train_sae", ROOT / "examples/train_sae.json", f"module={DEMO / 'relu_sae.pt'}", f"model={DEMO / 'minilm.pt'}",
+                   f"tokens={DEMO / 'tokens.bin'}", "steps=3", f"save_to={self.folder / 'trained.pt'}", "batch_size=256",
+                   "buffer_rows=8192", "log_every=10"]
+        said = []
+        for rank, program in enumerate([trainer, [BIN / "no_sae", DEMO / "minilm.pt"]]):
+            command = [SAETAP, "record", "--config", path, "--", *program]
+            done = subprocess.run(list(map(str, command)), env=clean_environment(RANK=str(rank), WORLD_SIZE="2", MASTER_PORT="1"),
+                                  capture_output=True, text=True, timeout=300, check=False)
+            self.assertEqual(done.returncode, 5 if rank else 0, done.stderr)
+            said.append(done.stderr)
+        self.assertIn("not merged yet: rank 1 has saved nothing yet", said[0])
+        self.assertIn("all 2 merged", said[1])
+        info = self.info(self.folder / "samples")
+        self.assertEqual([site["steps"] for site in info["sites"]], [3])
+        self.assertEqual([run["steps"] for run in info["runs"]], [3, 0])
+        record_fault("ranks", "one of two ranks has no SAE: the other's store is merged with its empty one", 1, "nothing")
 
     def torchrun(self, ranks: int, steps: int, *more: str, **keys: object) -> subprocess.CompletedProcess:
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks),
