@@ -70,7 +70,8 @@ void finish_at_exit() noexcept {
   try {
     if (current_session() == nullptr) return;
     if (starter.load() == std::this_thread::get_id()) {
-      log(LogLevel::error, "not finished: the program ended while recording was being stopped; the latest checkpoint stands");
+      log(LogLevel::error,
+          "not finished: the program ended while recording was being stopped; the latest checkpoint stands");
       return;
     }
     const Starting turn;
