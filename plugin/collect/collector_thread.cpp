@@ -38,13 +38,6 @@ void CollectorThread::start() {
 void CollectorThread::post(std::size_t bytes, std::function<void()> task) {
   std::unique_lock lock(mutex_);
   if (!thread_.joinable()) start();
-  const auto has_room = [&] { return bytes == 0 || waiting_bytes_ == 0 || waiting_bytes_ + bytes <= most_bytes_; };
-  if (!has_room()) {
-    const auto begin = std::chrono::steady_clock::now();
-    done_.wait(lock, has_room);
-    ++waits_.count;
-    waits_.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  }
   tasks_.push_back({bytes, std::move(task)});
   waiting_bytes_ += bytes;
   peak_bytes_ = std::max(peak_bytes_, waiting_bytes_);
@@ -55,7 +48,7 @@ void CollectorThread::post(std::size_t bytes, std::function<void()> task) {
 
 bool CollectorThread::wait_for_room(std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
-  const auto has_room = [&] { return waiting_bytes_ <= most_bytes_ / 4 * 3; };
+  const auto has_room = [&] { return waiting_bytes_ < most_bytes_; };
   if (has_room()) return true;
   if (patience.count() == 0) return false;
   const auto begin = std::chrono::steady_clock::now();
@@ -69,15 +62,17 @@ bool CollectorThread::drain(std::chrono::milliseconds patience) {
   if (is_current()) return false;
   std::unique_lock lock(mutex_);
   const auto until = posted_count_;
-  return done_.wait_for(lock, patience, [&] { return done_count_ >= until; });
+  done_.wait_for(lock, patience, [&] { return done_count_ >= until || abandoned_; });
+  return done_count_ >= until;
 }
 
 void CollectorThread::abandon() {
   std::deque<Task> given_up;
   const std::lock_guard lock(mutex_);
   given_up.swap(tasks_);
-  ending_ = true;
+  ending_ = abandoned_ = true;
   posted_.notify_all();
+  done_.notify_all();
 }
 
 // There may be no memory left to tell it with.

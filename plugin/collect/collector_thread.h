@@ -19,20 +19,21 @@ struct QueueWaits {
   double seconds = 0;
 };
 
-// Runs tasks one after the other, in the order of posting. Nothing is ever dropped: who posts more than there is room
-// for waits. The thread starts with the first task, blocks all signals, and lets no exception out. Thread-safe.
+// Runs tasks one after the other, in the order of posting. Nothing is ever dropped: who has much to post asks for room
+// first. The thread starts with the first task, blocks all signals, and lets no exception out. Thread-safe.
 class CollectorThread {
  public:
-  // `most_bytes`: what may wait in the queue; one task always may. `on_failure`: told what a task threw.
+  // `most_bytes`: what may wait in the queue, and besides what was posted when there was room. `on_failure`: told what
+  // a task threw.
   CollectorThread(std::size_t most_bytes, std::function<void(const std::string&)> on_failure);
   CollectorThread(const CollectorThread&) = delete;
   CollectorThread& operator=(const CollectorThread&) = delete;
   // Runs what was posted, then ends the thread.
   ~CollectorThread();
 
-  // `bytes`: memory that the task keeps until it has run. Must not be called from a task.
+  // `bytes`: memory that the task keeps until it has run. Does not wait. Must not be called from a task.
   void post(std::size_t bytes, std::function<void()> task);
-  // Waits while the queue is nearly full. False if that takes longer than `patience`: whatever is at work stands still.
+  // Waits while the queue is full. False if that takes longer than `patience`: whatever is at work stands still.
   bool wait_for_room(std::chrono::milliseconds patience);
   // Waits until all that was posted before has run. False if that takes longer than `patience`, or from a task.
   bool drain(std::chrono::milliseconds patience = std::chrono::hours(24));
@@ -67,6 +68,7 @@ class CollectorThread {
   std::uint64_t posted_count_ = 0;
   std::uint64_t done_count_ = 0;
   bool ending_ = false;
+  bool abandoned_ = false;
   QueueWaits waits_;
   std::thread thread_;
 };

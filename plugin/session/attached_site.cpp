@@ -75,7 +75,10 @@ void AttachedSite::adopt(const c10::IValue& owner) {
 }
 
 bool AttachedSite::continues_in(const FeatureTap& tap, const c10::IValue& owner) {
-  return are_akin(compared_rows(decoder_directions(), site_), compared_decoder(site_, tap, owner), site_.d_out);
+  const auto before = compared_rows(decoder_directions(), site_);
+  const auto now = compared_decoder(site_, tap, owner);
+  if (before.empty() || now.empty()) return before.empty();
+  return are_akin(before, now, site_.d_out);
 }
 
 std::vector<float> AttachedSite::compared_decoder(const Site& site, const FeatureTap& tap, const c10::IValue& owner) {
@@ -101,22 +104,29 @@ void AttachedSite::handle(const FeatureTap& tap, const hooks::FeatureEvent& even
   const bool due = step % static_cast<std::uint64_t>(config.sample_collection_freq) == 0;
   const bool wanted = event.phase == Phase::train ? config.collect_train : config.collect_eval;
   const bool collected = due && wanted && (shape.rows == 0 || context.collection.takes_batch());
-  if (collected && shape.rows > 0) {
-    const bool sparse = event.values.layout() != at::kStrided;
-    const auto place =
-        context.device_queue.wants(event.values.device()) && !sparse ? ScanPlace::device : ScanPlace::host;
-    if (place == ScanPlace::host) context.device_queue.finish();  // calls are handled in their order
-    auto call = read_call(tap, event, shape, site_.group, place);
-    if (config.activation_scale == ActivationScale::decoder_norm) scale(tap, call);
-    if (event.grad_enabled) ++counts_.steps_collected;
-    counts_.rows_collected += static_cast<std::uint64_t>(call.rows);
-    if (place == ScanPlace::device) {
-      collect_on_device(call, step, event.phase, context);
-    } else {
-      collect(call, step, event.phase, context);
-    }
+  try {
+    if (collected && shape.rows > 0) collect_call(tap, event, shape, step, context);
+  } catch (...) {
+    if (event.grad_enabled) context.collection.step({site_, step, false});
+    throw;
   }
   if (event.grad_enabled) context.collection.step({site_, step, collected});
+}
+
+void AttachedSite::collect_call(const FeatureTap& tap, const hooks::FeatureEvent& event, const CallShape& shape,
+                                std::uint64_t step, SiteContext& context) {
+  const bool sparse = event.values.layout() != at::kStrided;
+  const auto place = context.device_queue.wants(event.values.device()) && !sparse ? ScanPlace::device : ScanPlace::host;
+  if (place == ScanPlace::host) context.device_queue.finish();  // calls are handled in their order
+  auto call = read_call(tap, event, shape, site_.group, place);
+  if (context.config.activation_scale == ActivationScale::decoder_norm) scale(tap, call);
+  if (event.grad_enabled) ++counts_.steps_collected;
+  counts_.rows_collected += static_cast<std::uint64_t>(call.rows);
+  if (place == ScanPlace::device) {
+    collect_on_device(call, step, event.phase, context);
+  } else {
+    collect(call, step, event.phase, context);
+  }
 }
 
 // In units of what a feature adds to the output.
@@ -256,7 +266,8 @@ void AttachedSite::finish_on_device(DeviceCall& call, const SiteContext& context
     candidate_room_ = call.findings.candidate_count.item<std::int64_t>() * 5 / 4;
     call.findings = scan_entries(call.entries, site_.features, call.request, candidate_room_).to_host();
   }
-  call.batch->contexts.clear();  // what was around the candidates stays on the device
+  call.batch->contexts.clear();                   // what was around the candidates stays on the device
+  if (!context.collection.takes_batch()) return;  // there was room when the call was made
   context.collection.batch(std::move(call.batch), board_);
 }
 

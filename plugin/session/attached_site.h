@@ -67,6 +67,8 @@ class AttachedSite {
   void release_decoder_of_dead_owner();
 
  private:
+  void collect_call(const FeatureTap& tap, const hooks::FeatureEvent& event, const CallShape& shape, std::uint64_t step,
+                    SiteContext& context);
   void scale(const FeatureTap& tap, TappedCall& call) const;
   void collect(const TappedCall& call, std::uint64_t step, Phase phase, SiteContext& context);
   // A call that is scanned where its features lie, and handled when the device got so far.

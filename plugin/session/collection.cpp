@@ -19,6 +19,8 @@ namespace {
 
 // What may wait for the collector: dozens of batches once the tables are full, a few while they fill.
 constexpr std::size_t kMostWaiting = std::size_t{128} << 20;
+// How long training waits for a collector that does not move.
+constexpr std::chrono::seconds kStandstill{30};
 
 CollectorOptions collector_options(const Config& config) {
   CollectorOptions options;
@@ -102,7 +104,11 @@ std::shared_ptr<BarBoard> Collection::attach(const Site& site) {
     resumption_.take_up(site, *collector_);
     publish(site, 0, *board);
   });
-  thread_.drain();
+  if (config_.resume) {
+    thread_.drain();  // its steps are counted on from what the store has
+  } else if (!thread_.drain(kStandstill)) {
+    stand_still();
+  }
   return board;
 }
 
@@ -110,17 +116,27 @@ void Collection::publish(const Site& site, std::uint64_t step, BarBoard& board) 
   board.publish(callbacks_.bars(site, step), callbacks_.context_size());
 }
 
+void Collection::stand_still() {
+  stands_still_ = true;
+  warn(
+      "collecting    it stands still (a disk that does not answer, or a callback): training goes on, and its calls are "
+      "passed over until it goes on");
+}
+
 bool Collection::takes_batch() {
-  using namespace std::chrono_literals;
-  constexpr auto kStandstill = 30s;
-  const bool room = thread_.wait_for_room(stands_still_ ? 0s : kStandstill);
-  if (!room) ++passed_over_;
-  if (room != stands_still_) return room;
-  stands_still_ = !room;
-  warn(room ? "collecting    it goes on: " + std::to_string(passed_over_) + " calls were passed over so far"
-            : "collecting    it stands still (a disk that does not answer, or a callback): training goes on, and its " +
-                  std::string("calls are passed over until then"));
-  return room;
+  if (!stands_still_ && !thread_.wait_for_room(kStandstill)) stand_still();
+  if (stands_still_ && thread_.drain(std::chrono::milliseconds(0))) {
+    stands_still_ = false;
+    warn("collecting    it goes on: " + std::to_string(passed_over_) + " calls were passed over so far");
+  }
+  if (stands_still_) ++passed_over_;
+  return !stands_still_;
+}
+
+bool Collection::takes_the_place() {
+  if (!is_rank()) return false;
+  std::error_code failed;
+  return (config_.resume && resumption_.take_over()) || !std::filesystem::exists(writer_.path(), failed);
 }
 
 void Collection::batch(std::unique_ptr<CollectedBatch> batch, std::shared_ptr<BarBoard> board) {
@@ -244,7 +260,9 @@ bool Collection::finish(std::chrono::steady_clock::time_point until) {
 // On the collector's thread, which can be left behind with a disk that does not answer.
 bool Collection::merge_ranks(std::chrono::steady_clock::time_point until) {
   if (!is_rank() || !saved_) return true;
-  thread_.post(0, [this, until] { merge(until); });
+  // It stops, and clears up, before it is left behind.
+  static constexpr std::chrono::seconds kClearUp{2};
+  thread_.post(0, [this, until] { merge(until - kClearUp); });
   return drain_until(until);
 }
 

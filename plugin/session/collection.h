@@ -71,8 +71,9 @@ class Collection {
 
   // What to say of sites that a resumed store has and this run had not: after finish().
   [[nodiscard]] std::vector<std::string> left_alone() const { return resumption_.left_alone(); }
-  // Whether this is one of several ranks: the others wait for its store, even if there is nothing in it.
-  [[nodiscard]] bool is_rank() const { return header_.rank.ranks > 1; }
+  // Whether a run that met no site is to save all the same: it is one of several ranks, the others wait for its store,
+  // and what is in the store's place, if anything is, is not lost by it.
+  [[nodiscard]] bool takes_the_place();
   // Merges all ranks' stores if this is the last one to end. After finish(), and as that.
   bool merge_ranks(std::chrono::steady_clock::time_point until);
 
@@ -85,7 +86,9 @@ class Collection {
   [[nodiscard]] const SampleCollector& collector() const { return *collector_; }
 
  private:
+  [[nodiscard]] bool is_rank() const { return header_.rank.ranks > 1; }
   void clear_the_place();
+  void stand_still();
   bool drain_until(std::chrono::steady_clock::time_point until);
   void merge(std::chrono::steady_clock::time_point until);
   void publish(const Site& site, std::uint64_t step, BarBoard& board);

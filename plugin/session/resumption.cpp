@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <string_view>
 
 #include "plugin/log.h"
 #include "plugin/session/run_identity.h"
@@ -10,6 +11,11 @@
 namespace saetap {
 
 namespace {
+
+// "Sae.forward.8#1" and "Sae.forward.8@2" -> "Sae.forward.8"
+std::string_view without_number(std::string_view name) {
+  return name.substr(0, name.find_first_of("#@"));
+}
 
 // A job that is started again may come while the one before it still saves.
 ResumedStore opened_when_free(const std::string& path) {
@@ -55,23 +61,44 @@ CollectorOptions Resumption::begin(const Config& config, const CollectorOptions&
   }
 }
 
-const StoredSite* Resumption::find(Site& site, const std::function<std::vector<float>()>& decoder) const {
+const StoredSite* Resumption::find(Site& site, const std::function<std::vector<float>()>& decoder) {
   if (!store_ || given_up_) return nullptr;
   const std::string own = site.name;
-  std::optional<std::vector<float>> directions;
-  for (int place = 2;; ++place) {
-    const StoredSite* stored = store_->find(site.name);
-    if (stored == nullptr) break;
-    if (!directions) directions = stored->has_decoder ? decoder() : std::vector<float>();
-    if (store_->is_same(*stored, site, *directions)) return stored;
+  std::vector<const StoredSite*> of_name;
+  if (const StoredSite* stored = store_->find(own)) of_name.push_back(stored);
+  // Others of its class may have come before it this time.
+  for (const StoredSite& stored : store_->sites()) {
+    if (stored.site.name != own && without_number(stored.site.name) == without_number(own)) of_name.push_back(&stored);
+  }
+  const std::vector<float> directions = of_name.empty() ? std::vector<float>() : decoder();
+  for (const StoredSite* stored : of_name) {
+    if (names_.contains(stored->site.name) || !store_->is_same(*stored, site, directions)) continue;
+    site.name = stored->site.name;
+    names_.insert(site.name);
+    return stored;
+  }
+  for (int place = 2; store_->find(site.name) != nullptr || names_.contains(site.name); ++place) {
     site.name = own + "@" + std::to_string(place);
   }
+  names_.insert(site.name);
   if (site.name != own) {
     log(LogLevel::warning, "resume        " + own +
                                " in the store is another SAE (its shape or its decoder differs): " +
                                "this one is kept beside it as " + site.name);
   }
   return nullptr;
+}
+
+bool Resumption::take_over() {
+  if (!store_ || given_up_ || ours_) return ours_;
+  try {
+    writer_.go_on(store_->stamp());
+    ours_ = true;
+  } catch (const std::exception& error) {
+    given_up_ = true;
+    log(LogLevel::error, "not resumed   " + std::string(error.what()));
+  }
+  return ours_;
 }
 
 std::optional<SiteCounts> Resumption::counts_before(const Site& site) const {

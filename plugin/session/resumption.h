@@ -25,7 +25,9 @@ class Resumption {
   // The site as the store has it, whose id is to be kept; null where it is new to the store. Then it has a name that is
   // free: another SAE may have its own. `decoder`: the site's, as compared_rows() has it; asked only if there is
   // something to compare it with.
-  [[nodiscard]] const StoredSite* find(Site& site, const std::function<std::vector<float>()>& decoder) const;
+  [[nodiscard]] const StoredSite* find(Site& site, const std::function<std::vector<float>()>& decoder);
+  // For a run that meets no site: the store is this run's from now on. False if it is not.
+  bool take_over();
   // Above all ids in the store.
   [[nodiscard]] int first_free_id() const;
 
@@ -43,6 +45,7 @@ class Resumption {
   bool ours_ = false;  // taken over
   bool given_up_ = false;
   std::set<int> taken_up_;
+  std::set<std::string> names_;  // of this run's sites
 };
 
 }  // namespace saetap

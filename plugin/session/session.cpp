@@ -95,7 +95,7 @@ void Session::on_failure(const std::string& what) {
 
 hooks::Wanted Session::on_meeting(const hooks::Meeting& meeting) {
   if (is_copy()) return {};
-  const std::lock_guard lock(mutex_);
+  const Inside inside(*this);
   hooks::Wanted wanted;
   if (finished_) return wanted;
   ++facts_.methods_met;
@@ -163,15 +163,24 @@ AttachedSite& Session::site_of(const FeatureTap& tap, const c10::IValue& owner, 
   }
   Site site = tap.site;
   site.group = group;
-  site.name = site.module_type + (site.path.empty() ? "" : "." + site.path) + "." + site.method + "." +
-              std::to_string(site.features) + (group < 0 ? "" : "[" + std::to_string(group) + "]") +
-              (of_same_shape.empty() ? "" : "#" + std::to_string(of_same_shape.size()));
+  const auto name = site.module_type + (site.path.empty() ? "" : "." + site.path) + "." + site.method + "." +
+                    std::to_string(site.features) + (group < 0 ? "" : "[" + std::to_string(group) + "]");
+  const auto is_taken = [&](const std::string& one) {
+    return std::any_of(sites_.begin(), sites_.end(),
+                       [&](const auto& entry) { return entry.second->site().name == one; });
+  };
+  site.name = name;
+  for (int number = 1; is_taken(site.name); ++number) site.name = name + "#" + std::to_string(number);
   collection_.identify(site, [&] { return AttachedSite::compared_decoder(site, tap, owner); });
-  auto added = std::make_unique<AttachedSite>(std::move(site), owner);
-  added->listen(collection_.attach(added->site()));
-  if (const auto before = collection_.counts_before(added->site())) added->go_on_from(*before);
-  auto& attached = *added;
-  sites_.emplace(attached.site().id, std::move(added));
+  const auto added = sites_.emplace(site.id, std::make_unique<AttachedSite>(std::move(site), owner)).first;
+  auto& attached = *added->second;
+  try {
+    attached.listen(collection_.attach(attached.site()));
+  } catch (...) {
+    sites_.erase(added);  // nobody was told of it
+    throw;
+  }
+  if (const auto before = collection_.counts_before(attached.site())) attached.go_on_from(*before);
   return attached;
 }
 
@@ -296,8 +305,15 @@ void Session::set_tokens(const TokenMatrix& tokens, std::span<const std::int64_t
 
 void Session::set_token_text(TokenText text) {
   if (collection_.is_current()) return;  // from a callback
-  const std::lock_guard lock(mutex_);
-  token_text_ = std::move(text);
+  const Inside inside(*this);
+  if (finished_) return;
+  token_text_ = {};
+  if (text) {
+    // A checkpoint may be at work with it when the program exits.
+    token_text_ = [text = std::move(text), gone = text_is_gone_](std::int32_t id) {
+      return gone->load() ? std::nullopt : text(id);
+    };
+  }
   collection_.drain();  // a checkpoint may be at work with the one before
 }
 

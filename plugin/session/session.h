@@ -74,6 +74,20 @@ class Session : public hooks::Listener, public std::enable_shared_from_this<Sess
  private:
   using Clock = std::chrono::steady_clock;
   class Turn;  // the session's lock and its stopwatch
+  // The session's lock, for what a program asks for. It may exit from a signal handler meanwhile.
+  class Inside {
+   public:
+    explicit Inside(Session& session) : session_(session), lock_(session.mutex_) {
+      session_.inside_.store(std::this_thread::get_id());
+    }
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+    ~Inside() { session_.inside_.store({}); }
+
+   private:
+    Session& session_;
+    const std::lock_guard<std::timed_mutex> lock_;
+  };
 
   void load_token_files();
   std::vector<std::size_t> choose(const hooks::Meeting& meeting);
@@ -98,6 +112,7 @@ class Session : public hooks::Listener, public std::enable_shared_from_this<Sess
 
   std::shared_ptr<const Tokenizer> tokenizer_;  // null: none
   TokenText token_text_;                        // the program's own; empty: none
+  const std::shared_ptr<std::atomic<bool>> text_is_gone_ = std::make_shared<std::atomic<bool>>(false);
   Provenance provenance_;
   Collection collection_;
   DeviceQueue device_queue_;

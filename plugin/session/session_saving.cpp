@@ -19,7 +19,7 @@ constexpr std::chrono::seconds kBetweenWindows{5};
 bool Session::settle() {
   if (collection_.is_current()) return false;
   {
-    const std::lock_guard lock(mutex_);
+    const Inside inside(*this);
     device_queue_.finish();
   }
   return collection_.drain();
@@ -27,7 +27,7 @@ bool Session::settle() {
 
 bool Session::checkpoint() {
   if (collection_.is_current()) return false;
-  const std::lock_guard lock(mutex_);
+  const Inside inside(*this);
   if (finished_) return false;
   device_queue_.finish();
   save(false);
@@ -72,9 +72,9 @@ Session::End Session::finish(Ending ending) {
   }
   if (finished_) return End::done;
   finished_ = true;
-  if (ending == Ending::at_exit) token_text_ = {};
+  if (ending == Ending::at_exit) *text_is_gone_ = true;
   device_queue_.finish();
-  if (!sites_.empty() || collection_.is_rank()) save(true);
+  if (!sites_.empty() || collection_.takes_the_place()) save(true);
   bool ended = collection_.finish(until);
   if (ended) {
     say_end();

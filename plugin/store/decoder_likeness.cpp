@@ -65,9 +65,10 @@ bool are_akin(const std::vector<float>& a, const std::vector<float>& b, std::int
       norm_a += x * x;
       norm_b += y * y;
     }
-    if (norm_a == 0 && norm_b == 0) continue;  // tells nothing
+    const auto tells_nothing = [](double norm) { return norm == 0 || !std::isfinite(norm); };
+    if (tells_nothing(norm_a) && tells_nothing(norm_b)) continue;
     const double cosine = dot / std::sqrt(norm_a * norm_b);
-    cosines.push_back(std::isfinite(cosine) ? cosine : 0);  // of one of zeros, of infinities and NaN
+    cosines.push_back(std::isfinite(cosine) ? cosine : 0);  // of zeros, infinities and NaN in one of them
   }
   if (cosines.empty()) return true;
   const auto middle = cosines.begin() + static_cast<std::ptrdiff_t>(cosines.size() / 2);

@@ -209,8 +209,14 @@ RankMerge merge_ranks(const std::string& output_dir, const RankOfRun& rank,
       RankMerge::Outcome::merged, "", (std::filesystem::path(output_dir) / kStoreFileName).string(), "", {}};
   const std::string unmoved = merge.store + "-of-rank" + std::to_string(rank.rank);
   merge_stores(ended.stores, unmoved, goes_on);
-  merge.aside = move_others_aside(merge.store, ended.runs);
-  take_name(unmoved, merge.store);
+  try {
+    merge.aside = move_others_aside(merge.store, ended.runs);
+    take_name(unmoved, merge.store);
+  } catch (...) {
+    std::error_code ignored;
+    std::filesystem::remove(unmoved, ignored);
+    throw;
+  }
   merge.left_out = left_out(output_dir, ended);
   return merge;
 }

@@ -64,6 +64,7 @@ ResumedStore::ResumedStore(std::string path) : path_(std::move(path)) {
   check_sound(database);
   facts_ = read_run_facts(database);
   sites_ = read_sites(database);
+  for (const StoredSite& site : sites_) decoders_[site.site.id] = stored_compared_rows(database, site.site);
   stamp_ = {facts_.run_id, facts_.checkpoint, facts_.saved};
   (void)window_rule_from(facts_.sample_window_steps, path_);
 }
@@ -77,8 +78,7 @@ const StoredSite* ResumedStore::find(const std::string& name) const {
 bool ResumedStore::is_same(const StoredSite& stored, const Site& site, const std::vector<float>& decoder) const {
   const auto shape = [](const Site& one) { return std::tie(one.features, one.d_in, one.d_out); };
   if (shape(stored.site) != shape(site)) return false;
-  if (!stored.has_decoder || decoder.empty()) return true;
-  return are_akin(stored_compared_rows(open_to_read(path_), stored.site), decoder, site.d_out);
+  return are_akin(decoders_.at(stored.site.id), decoder, site.d_out);
 }
 
 CollectorOptions ResumedStore::options(const CollectorOptions& asked, std::vector<std::string>& differences) const {

@@ -1,6 +1,7 @@
 // The store of an earlier run, for a run that goes on with it.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,10 +20,10 @@ class ResumedStore {
   [[nodiscard]] const StoreStamp& stamp() const { return stamp_; }
   [[nodiscard]] const RunFacts& facts() const { return facts_; }
   [[nodiscard]] const std::vector<StoredSite>& sites() const { return sites_; }
-  // The site of the same name, of whatever shape; null if there is none.
+  // The site of this name, of whatever shape; null if there is none.
   [[nodiscard]] const StoredSite* find(const std::string& name) const;
   // Whether `site` is the stored one come again: of the same shape, and with decoder directions that are akin to the
-  // stored ones, where both are known (compared_rows). Throws StoreError.
+  // stored ones, where both are known (compared_rows).
   [[nodiscard]] bool is_same(const StoredSite& stored, const Site& site, const std::vector<float>& decoder) const;
 
   // What was asked for, but as the store was begun: what it holds was kept under that. Fewer samples may be asked for.
@@ -37,6 +38,7 @@ class ResumedStore {
   StoreStamp stamp_;
   RunFacts facts_;
   std::vector<StoredSite> sites_;
+  std::map<int, std::vector<float>> decoders_;  // of each site, the rows that are compared
 };
 
 }  // namespace saetap

@@ -2,10 +2,11 @@
 
 #include <sqlite3.h>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <mutex>
-#include <utility>
+#include <thread>
 
 namespace saetap {
 namespace {
@@ -14,7 +15,7 @@ constexpr int kBusyMilliseconds = 5000;
 
 // Held by every call of SQLite's, some of which are made within others.
 std::recursive_timed_mutex calls;
-bool forking = false;  // and `calls` is held for it
+std::atomic<std::thread::id> forking{};  // holds `calls` while it forks
 using Call = std::lock_guard<std::recursive_timed_mutex>;
 
 int open_flags(Database::Mode mode) {
@@ -60,11 +61,13 @@ void read_tables_alone(sqlite3* database) {
 
 void let_sqlite_end_before_fork() noexcept {
   constexpr std::chrono::milliseconds kMoment{200};
-  forking = calls.try_lock_for(kMoment);
+  if (calls.try_lock_for(kMoment)) forking = std::this_thread::get_id();
 }
 
 void let_sqlite_go_on_after_fork() noexcept {
-  if (std::exchange(forking, false)) calls.unlock();
+  if (forking.load() != std::this_thread::get_id()) return;  // it was not had in time
+  forking = std::thread::id();
+  calls.unlock();
 }
 
 SqliteError::SqliteError(const std::string& path, int code, const std::string& detail)

@@ -65,6 +65,20 @@ void make_folder(const std::filesystem::path& folder) {
   }
 }
 
+StoreStamp stamp_in(const Database& database) {
+  StoreStamp stamp;
+  Statement meta =
+      database.prepare("SELECT key, value FROM meta WHERE key IN ('run_id', 'saved', 'checkpoint') LIMIT 3");
+  while (meta.step()) {
+    const std::string key = meta.text(0);
+    const std::string value = meta.text(1);
+    if (key == "run_id") stamp.run_id = value;
+    if (key == "saved") stamp.saved = value;
+    if (key == "checkpoint") std::from_chars(value.data(), value.data() + value.size(), stamp.checkpoint);
+  }
+  return stamp;
+}
+
 }  // namespace
 
 std::string utc_now() {
@@ -78,17 +92,7 @@ std::optional<StoreStamp> read_stamp(const std::string& path) {
     Statement application = database.prepare("PRAGMA application_id");
     if (!application.step() || application.integer(0) != kApplicationId) return std::nullopt;
     const Transaction nobody_writes(database);  // waits for another process's checkpoint to end
-    StoreStamp stamp;
-    Statement meta =
-        database.prepare("SELECT key, value FROM meta WHERE key IN ('run_id', 'saved', 'checkpoint') LIMIT 3");
-    while (meta.step()) {
-      const std::string key = meta.text(0);
-      const std::string value = meta.text(1);
-      if (key == "run_id") stamp.run_id = value;
-      if (key == "saved") stamp.saved = value;
-      if (key == "checkpoint") std::from_chars(value.data(), value.data() + value.size(), stamp.checkpoint);
-    }
-    return stamp;
+    return stamp_in(database);
   } catch (const SqliteError& error) {
     // No store, or a damaged one. Anything else (it is busy, out of memory, a disk that does not answer) may pass, and
     // is no reason to take the file for a stranger's.
@@ -127,7 +131,7 @@ std::string move_aside(const std::string& path, const std::optional<StoreStamp>&
   }
 }
 
-std::optional<std::string> find_aside(const std::string& path, const std::string& run_id) {
+std::optional<std::string> find_aside(const std::string& path, const std::string& run_id, std::uint64_t checkpoint) {
   const std::filesystem::path name(path);
   const std::string begin = name.stem().string() + "-";
   std::error_code failed;
@@ -138,8 +142,12 @@ std::optional<std::string> find_aside(const std::string& path, const std::string
     // As free_name() gives it: what people renamed themselves is theirs.
     const std::string rest = entry.path().stem().string().substr(begin.size());
     if (rest.find_first_not_of("0123456789TZ-") != std::string::npos) continue;
-    const auto stamp = read_stamp(entry.path().string());
-    if (stamp && stamp->run_id == run_id) return entry.path().string();
+    try {
+      const StoreStamp stamp = stamp_in(Database(entry.path().string(), Database::Mode::read_only));
+      if (stamp.run_id == run_id && stamp.checkpoint >= checkpoint) return entry.path().string();
+    } catch (const StoreError&) {
+      // Whatever it is, it is not ours.
+    }
   }
   return std::nullopt;
 }

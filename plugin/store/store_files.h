@@ -24,8 +24,10 @@ struct StoreStamp {
 // Returns the new name; "" if there was nothing to rename. Throws StoreError.
 std::string move_aside(const std::string& path, const std::optional<StoreStamp>& stamp);
 
-// Where move_aside() moved the store of this run that was at `path`; nothing if it did not.
-[[nodiscard]] std::optional<std::string> find_aside(const std::string& path, const std::string& run_id);
+// Where move_aside() moved the store of this run that was at `path` and has this checkpoint, or a later one; nothing if
+// it did not.
+[[nodiscard]] std::optional<std::string> find_aside(const std::string& path, const std::string& run_id,
+                                                    std::uint64_t checkpoint);
 
 // Gives a whole file its name, in place of what has it. Throws StoreError.
 void take_name(const std::string& temporary, const std::string& path);

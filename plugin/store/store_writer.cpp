@@ -51,7 +51,9 @@ void StoreWriter::begin_anew(std::uint64_t step) {
 void StoreWriter::save(const SampleCollector& collector, const CheckpointEvent& event) {
   std::optional<StoreStamp> found = read_stamp(path_);
   if (checkpoints_ > 0 && (!found || found->run_id != header_.run_id)) {
-    if (const auto aside = find_aside(path_, header_.run_id)) {
+    // What this one moved itself, because it was not sound, is not meant.
+    const auto aside = unsound_ ? std::nullopt : find_aside(path_, header_.run_id, checkpoints_);
+    if (aside && *aside != moved_aside_) {
       // Another run wanted the name, and did not know that this one lives.
       path_ = *aside;
       found = read_stamp(path_);

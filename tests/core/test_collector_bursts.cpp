@@ -87,6 +87,7 @@ class Recording {
                    bars_.hash.empty() ? nullptr : bars_.hash.data(), hashes.data()},
                   batch->sums.data(), batch->found[0]);
     batch->keep_tokens(tokens);
+    thread_.wait_for_room(std::chrono::hours(1));
     thread_.post(batch->bytes(), [this, batch, board] {
       callbacks_.batch(batch->view());
       board->publish(callbacks_.bars(*batch->site, batch->step), callbacks_.context_size());

@@ -79,6 +79,7 @@ class LatePipeline {
                    bars.hash.empty() ? nullptr : bars.hash.data(), hashes.data()},
                   batch->sums.data(), batch->found[0]);
     batch->keep_tokens(sequences);
+    thread_.wait_for_room(std::chrono::hours(1));
     thread_.post(batch->bytes(), [this, batch] {
       collector_.on_batch(batch->view());
       board_.publish(collector_.bars(site_, batch->step), collector_.context_size());
@@ -150,32 +151,36 @@ TEST_CASE("tasks run in order, one that throws is told and the others go on") {
   CHECK(failures == std::vector<std::string>{"on purpose", "unknown"});
 }
 
-TEST_CASE("who posts more than there is room for waits, and nothing is dropped") {
+TEST_CASE("who asks for room waits while the queue is full, and nothing is dropped") {
   std::atomic<bool> go = false;
   std::atomic<int> done = 0;
   CollectorThread thread(100, ignore);
-  thread.post(60, [&] {
-    while (!go) std::this_thread::yield();
-    ++done;
-  });
+  const auto post = [&](std::size_t bytes) {
+    CHECK(thread.wait_for_room(std::chrono::hours(1)));
+    thread.post(bytes, [&] {
+      while (!go) std::this_thread::yield();
+      ++done;
+    });
+  };
+  post(60);
+  post(1000);  // there is room, and then much less
   std::thread later([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     go = true;
   });
-  thread.post(1000, [&] { ++done; });  // more than there is room for: once nothing else waits
-  for (int i = 0; i < 10; ++i) thread.post(30, [&] { ++done; });
+  for (int i = 0; i < 10; ++i) post(30);
   CHECK(thread.drain());
   later.join();
   CHECK(done == 12);
   CHECK(thread.waits().count >= 1);
   CHECK(thread.waits().seconds > 0);
-  CHECK(thread.peak_bytes() == 1000);
+  CHECK(thread.peak_bytes() == 1060);
 }
 
 TEST_CASE("who asks for room is told when nothing moves, and goes on when it does") {
   std::atomic<bool> go = false;
   CollectorThread thread(100, ignore);
-  thread.post(90, [&] {
+  thread.post(100, [&] {
     while (!go) std::this_thread::yield();
   });
   CHECK_FALSE(thread.wait_for_room(std::chrono::milliseconds(0)));
@@ -273,6 +278,7 @@ TEST_CASE("what waits can be given up: the task at hand ends, the others are nev
     CHECK_FALSE(thread.drain(std::chrono::milliseconds(1)));
     thread.abandon();
     CHECK(watched.expired());
+    CHECK_FALSE(thread.drain());  // does not wait for what will never be done
     release = true;
   }
   CHECK_FALSE(other);

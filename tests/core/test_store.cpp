@@ -346,3 +346,27 @@ TEST_CASE("decoder directions of many features come back in order") {
   REQUIRE(directions.size() == 7500);
   for (std::uint32_t i = 0; i < 7500; ++i) REQUIRE(directions[i] == 1.0f + static_cast<float>(i % 1024) / 1024.0f);
 }
+
+TEST_CASE("a run whose store lies aside is not led astray by others' files there, nor by its own that was not sound") {
+  Pipeline run(1);
+  const std::string path = run.folder.file("samples.saetap");
+  train(run, 0);
+  run.checkpoint();
+  const std::string foreign = run.folder.file("samples-20260101T000000Z.saetap");
+  write_bytes(foreign, "a letter");
+  std::filesystem::permissions(foreign, std::filesystem::perms::owner_read);
+  std::filesystem::remove(path);
+  train(run, 1);
+  run.checkpoint();
+  CHECK(run.writer->path() == path);
+  CHECK(bytes_of(foreign) == "a letter");
+  // Not sound any more: it is moved aside, and a new one begun under the old name, however often that fails.
+  run.writer->begin_anew(2);
+  for (int i = 0; i < 3; ++i) {
+    Database reader(path, Database::Mode::read_write);
+    reader.execute("BEGIN EXCLUSIVE");
+    CHECK_THROWS_AS(run.checkpoint(), StoreError);
+  }
+  run.checkpoint();
+  CHECK(run.writer->path() == path);
+}

@@ -92,6 +92,64 @@ TEST_CASE("another SAE of the same class and shape is not taken for the one in t
                "nothing");
 }
 
+TEST_CASE("SAEs of one class and number of features, and of other widths, each go on with their own") {
+  const Folder folder;
+  auto narrow = relu_sae(), wide = sae_module("ReluSAE", kReluSource, 2 * kWidth, kFeatures);
+  const auto train_both = [&](std::vector<torch::jit::Module*> order) {
+    const auto session = std::make_shared<Session>(resumed_config(folder), "test");
+    session->start();
+    for (auto* sae : order) {
+      const auto width = sae == &narrow ? kWidth : 2 * kWidth;
+      sae->forward({at::randn({4, width})}).toTuple()->elements()[0].toTensor().sum().backward();
+    }
+    REQUIRE(session->finish() == Session::End::done);
+  };
+  train_both({&narrow, &wide});
+  train_both({&wide, &wide, &narrow});
+  const StoreReader store(store_in(folder));
+  REQUIRE(store.sites().size() == 2);
+  CHECK(store.sites()[0].site.d_in == kWidth);
+  CHECK(store.sites()[0].counts.steps == 2);
+  CHECK(store.sites()[1].site.d_in == 2 * kWidth);
+  CHECK(store.sites()[1].counts.steps == 3);
+}
+
+TEST_CASE("a rank that ends before it meets an SAE leaves what its store holds") {
+  ::setenv("RANK", "0", 1);
+  ::setenv("WORLD_SIZE", "2", 1);
+  const Folder folder;
+  const std::string path = folder.path() + "/rank0/samples.saetap";
+  auto sae = relu_sae();
+  auto config = resumed_config(folder);
+  record(config, sae, 0, 5);
+  record(config, sae, 5, 5);  // raised before its first call
+  CHECK(StoreReader(path).sites().at(0).counts.steps == 5);
+  CHECK(StoreReader(path).runs().size() == 2);
+  record(config, sae, 5, 7);
+  CHECK(StoreReader(path).sites().at(0).counts.steps == 7);
+  // Killed, and started anew without going on: the store is moved aside only by one that has something to save.
+  Database(path, Database::Mode::read_write).execute("UPDATE meta SET value = '0' WHERE key = 'finished'");
+  config.resume = false;
+  record(config, sae, 0, 0);
+  CHECK(StoreReader(path).sites().at(0).counts.steps == 7);
+  record(config, sae, 0, 1);
+  CHECK(StoreReader(path).sites().at(0).counts.steps == 1);
+  ::unsetenv("RANK");
+  ::unsetenv("WORLD_SIZE");
+}
+
+TEST_CASE("a store that goes away before the first call costs no SAE its recording") {
+  const Folder folder;
+  auto sae = relu_sae();
+  record(resumed_config(folder), sae, 0, 5);
+  const auto session = std::make_shared<Session>(resumed_config(folder), "test");
+  session->start();
+  std::filesystem::remove(store_in(folder));
+  sae.forward({at::randn({4, kWidth})}).toTuple()->elements()[0].toTensor().sum().backward();
+  REQUIRE(session->finish() == Session::End::done);
+  CHECK(sites_in(folder).at(0).second == 1);
+}
+
 TEST_CASE("a store that was kept with other rules for what counts is not gone on with") {
   const Folder folder;
   auto sae = relu_sae();
