@@ -73,6 +73,18 @@ std::span<const std::int32_t> SequencePool::tokens(const Segment& segment, Room&
   return {room.data(), segment.count};
 }
 
+void SequencePool::add_pins(const TokenPosition& at, PinCounts& counts) const {
+  const auto [first, last] = context_segments(at.position, context_, context_);
+  for (std::uint32_t number = first; number <= last; ++number) ++counts[{at.sequence, number}];
+}
+
+bool SequencePool::pinned_beside(const PinCounts& counted, const SegmentKey& key) const {
+  const auto found = segments_.find(key);
+  if (found == segments_.end()) return false;
+  const auto of_these = counted.find(key);
+  return of_these == counted.end() || found->second.pins > of_these->second;
+}
+
 void SequencePool::mark_saved() {
   for (auto& [key, segment] : segments_) segment.saved = segment.count != 0;
   dropped_ = std::vector<SegmentKey>();

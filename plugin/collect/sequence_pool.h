@@ -64,6 +64,12 @@ class SequencePool {
   using Room = std::array<std::int32_t, kSegmentTokens>;
   [[nodiscard]] std::span<const std::int32_t> tokens(const Segment& segment, Room& room) const;
 
+  // Adds the pins of one sample at this place.
+  using PinCounts = std::unordered_map<SegmentKey, std::uint32_t, SegmentKeyHash>;
+  void add_pins(const TokenPosition& at, PinCounts& counts) const;
+  // Whether anything pins a segment but what was counted.
+  [[nodiscard]] bool pinned_beside(const PinCounts& counted, const SegmentKey& key) const;
+
   // All tokens known now are in the store.
   void mark_saved();
   // Segments that are in the store and have lost their last pin since mark_saved(); some may be pinned again.

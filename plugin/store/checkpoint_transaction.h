@@ -31,6 +31,7 @@ class CheckpointTransaction {
   void write_decoder(const Site& site, const HalfMatrix& directions);
   void write_part(const Site& site, PartKind kind, const Part& part);
   void write_history(const SiteCollection& collection);
+  [[nodiscard]] SequencePool::PinCounts pins_that_leave() const;
   void write_token_texts(const TokenText& text_of);
 
   Database& database_;

@@ -87,7 +87,8 @@ void StoredSequences::keep_for_history(std::span<const Sample> samples) {
 }
 
 // The keys and the table are walked side by side in the same order.
-void StoredSequences::count_parts(const SequencePool& pool, std::span<const int> in_memory) {
+void StoredSequences::count_parts(const SequencePool& pool, std::span<const int> in_memory,
+                                  const SequencePool::PinCounts& leaving) {
   std::string sites;
   for (const int site : in_memory) sites += (sites.empty() ? "" : ", ") + std::to_string(site);
   KeySet keys(context_);
@@ -108,7 +109,7 @@ void StoredSequences::count_parts(const SequencePool& pool, std::span<const int>
     const bool is_needed = next != needed.end() && *next == key;
     const std::int64_t was = select.integer(2);
     const std::int64_t kept = (was & ~kKeptForParts) | (is_needed ? kKeptForParts : 0);
-    if (kept == 0 && !pool.segments().contains(key)) {
+    if (kept == 0 && !pool.pinned_beside(leaving, key)) {
       unneeded.push_back(key);
     } else if (kept != was) {
       changed.emplace_back(key, kept);

@@ -21,8 +21,10 @@ class StoredSequences {
   // The segments around these samples stay for the table of history.
   void keep_for_history(std::span<const Sample> samples);
   // Which segments past and closed parts need, read from them, and the open ones of sites that are not in memory (any
-  // that is not in `in_memory`): needed where a window closed, or a run goes on.
-  void count_parts(const SequencePool& pool, std::span<const int> in_memory);
+  // that is not in `in_memory`): needed where a window closed, or a run goes on. `leaving`: the pins of what leaves
+  // memory with this checkpoint, for which the table's own rows speak.
+  void count_parts(const SequencePool& pool, std::span<const int> in_memory,
+                   const SequencePool::PinCounts& leaving = {});
   // What the pool dropped since the last checkpoint, unless others need it.
   void remove_dropped(const SequencePool& pool);
 

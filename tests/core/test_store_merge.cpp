@@ -52,7 +52,9 @@ void train(Pipeline& pipeline, std::int32_t token) {
 
 TEST_CASE("whatever ranks saw, merged in whatever order, is what one collector would have kept") {
   const unsigned runs = saetap::testing::long_form() ? 3000 : 60;
-  for (unsigned seed = 1; seed <= runs; ++seed) {
+  // The last one found that text stayed of samples which were cut where two windows closed between two checkpoints.
+  for (unsigned number = 1; number <= runs + 1; ++number) {
+    const unsigned seed = number <= runs ? number : 2559;
     CAPTURE(seed);
     RandomRanks run(seed);
     run.train();
