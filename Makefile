@@ -98,7 +98,7 @@ test-memory: packages
 	cmake --build --preset asan
 	ctest --preset asan
 
-fuzz: packages
+fuzz: packages $(BUILD_VENV)
 	@.ci/install_packages.sh .ci/apt-packages-fuzz.txt
 	cmake --preset fuzz >/dev/null
 	cmake --build --preset fuzz

@@ -76,6 +76,22 @@ void index_file(const fs::path& path, std::size_t width, std::size_t tokens) {
   (void)writer.finish();
 }
 
+// As numpy and the library of safetensors write them.
+void tensors(const fs::path& folder) {
+  const std::string data(24, 'x');
+  const auto npy = [&](const std::string& name, const std::string& header) {
+    write(folder / name, std::string("\x93NUMPY\1\0", 8) + static_cast<char>(header.size()) + '\0' + header + data);
+  };
+  npy("floats.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n");
+  npy("longs.npy", "{'descr': '<i8', 'fortran_order': False, 'shape': (3,), }\n");
+  const auto safetensors = [&](const std::string& name, const std::string& header) {
+    write(folder / name, static_cast<char>(header.size()) + std::string(7, '\0') + header + data);
+  };
+  safetensors("one", R"({"rows": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}})");
+  safetensors("two", R"({"a":{"dtype":"BF16","shape":[4],"data_offsets":[0,8]},"b":{"dtype":"I64","shape":[2],)"
+                     R"("data_offsets":[8,24]}})");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -96,6 +112,7 @@ int main(int argc, char** argv) {
     write(folder / kind / name, content);
   }
   stores(folder);
+  tensors(folder / "fuzz_tensor_file");
   index_file(folder / "fuzz_index_file" / "exact", 4, 16);
   index_file(folder / "fuzz_index_file" / "robust", 64, 320);
 }
