@@ -266,8 +266,10 @@ void AttachedSite::finish_on_device(DeviceCall& call, const SiteContext& context
     candidate_room_ = call.findings.candidate_count.item<std::int64_t>() * 5 / 4;
     call.findings = scan_entries(call.entries, site_.features, call.request, candidate_room_).to_host();
   }
-  call.batch->contexts.clear();                   // what was around the candidates stays on the device
-  if (!context.collection.takes_batch()) return;  // there was room when the call was made
+  // What was around the candidates stays on the device.
+  call.batch->contexts.clear();
+  // There was room when the call was made, and may be none now.
+  if (!context.collection.takes_batch()) return;
   context.collection.batch(std::move(call.batch), board_);
 }
 

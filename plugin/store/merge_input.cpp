@@ -116,17 +116,20 @@ void add(SiteCounts& all, const SiteCounts& one) {
 MergedSite merge_site(const std::vector<MergedSite::Source>& sources, MergeOf of) {
   MergedSite merged{sources.front().stored->site, {}, {}, sources};
   const MergedSite::Source* best_traced = &sources.front();
+  const auto compared = [of](const MergedSite::Source& one) {
+    return of == MergeOf::one_training ? stored_compared_rows(one.input->database, one.stored->site)
+                                       : std::vector<float>();
+  };
+  std::vector<float> first_decoder;
   for (const auto& source : sources) {
     const Site &site = source.stored->site, &first = merged.site;
     if (std::tie(site.features, site.d_in, site.d_out) != std::tie(first.features, first.d_in, first.d_out)) {
       throw StoreError(source.input->database.path() + ": its site " + site.name + " has other widths than that of " +
                        sources.front().input->database.path());
     }
-    const auto rows_of = [](const MergedSite::Source& one) {
-      return stored_compared_rows(one.input->database, one.stored->site);
-    };
-    if (of == MergeOf::one_training && &source != &sources.front() &&
-        !are_akin(rows_of(sources.front()), rows_of(source), site.d_out)) {
+    const std::vector<float> decoder = compared(source);
+    if (&source == &sources.front()) first_decoder = decoder;
+    if (!are_akin(first_decoder, decoder, site.d_out)) {
       throw StoreError(source.input->database.path() + ": its site " + site.name + " is another SAE than that of " +
                        sources.front().input->database.path() +
                        " (their decoders differ): feature 5 of the one is not feature 5 of the other; saetap merge " +
