@@ -29,7 +29,7 @@ void SampleCollector::go_on(const Site& site, const KeptWindow& kept) {
 
 void SampleCollector::forget(const Site& site) {
   SiteCollection& collection = sites_.at(site.id);
-  release_part(collection.part(PartKind::open));
+  collection.open().each_sample([this](const Sample& sample) { release(sample); });
   collection = SiteCollection(site, options_);
 }
 

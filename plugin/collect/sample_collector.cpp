@@ -240,30 +240,13 @@ void SampleCollector::fold_closed(SiteCollection& collection) {
 
 void SampleCollector::release_saved() {
   for (auto& [id, collection] : sites_) {
-    release_history(collection);
-    release_part(collection.part(PartKind::past));
-    release_part(collection.part(PartKind::closed));
+    collection.each_leaving_sample([this](const Sample& sample) { release(sample); });
+    collection.unsaved_history.clear();
+    collection.part(PartKind::past) = nullptr;
+    collection.part(PartKind::closed) = nullptr;
     collection.open().mark_saved();
   }
   sequences_.mark_saved();
-}
-
-void SampleCollector::release_history(SiteCollection& collection) {
-  for (const HistoryEntry& entry : collection.unsaved_history) {
-    for (const HistoryEntry::Feature& feature : entry.features) {
-      for (const Sample& sample : feature.top) release(sample);
-    }
-  }
-  collection.unsaved_history.clear();
-}
-
-void SampleCollector::release_part(std::unique_ptr<Part>& part) {
-  if (part == nullptr) return;
-  for (std::uint32_t feature = 0; feature < part->statistics.size(); ++feature) {
-    for (const Sample& sample : part->samples.strongest(feature)) release(sample);
-    for (const Sample& sample : part->random_samples.samples(feature)) release(sample);
-  }
-  part = nullptr;
 }
 
 std::size_t SampleCollector::bytes() const {

@@ -60,8 +60,6 @@ class SampleCollector : public Callback {
   void fold_closed(SiteCollection& collection);
   // What the store has now leaves memory.
   void release_saved();
-  void release_history(SiteCollection& collection);
-  void release_part(std::unique_ptr<Part>& part);
   void offer_candidates(Part& part, const Batch& batch);
   void offer_strong(Part& part, const Batch& batch, const Candidate& candidate, Sample sample,
                     std::span<const ContextActivation> around, bool known);

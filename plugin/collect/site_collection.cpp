@@ -27,6 +27,13 @@ std::size_t Part::bytes() const {
   return bytes;
 }
 
+void Part::each_sample(const std::function<void(const Sample&)>& see) const {
+  for (std::uint32_t feature = 0; feature < statistics.size(); ++feature) {
+    for (const Sample& sample : samples.strongest(feature)) see(sample);
+    for (const Sample& sample : random_samples.samples(feature)) see(sample);
+  }
+}
+
 SiteCollection::SiteCollection(const Site& attached, const CollectorOptions& options)
     : site(&attached),
       threshold_bars(static_cast<std::size_t>(attached.features), options.sample_activation_threshold),
@@ -34,6 +41,17 @@ SiteCollection::SiteCollection(const Site& attached, const CollectorOptions& opt
                  options.random_samples_per_feature == 0 ? 0 : std::numeric_limits<std::uint32_t>::max()),
       ever_active(static_cast<std::size_t>(attached.features)) {
   part(PartKind::open) = std::make_unique<Part>(attached, window_of(options.window_rule, 0), options);
+}
+
+void SiteCollection::each_leaving_sample(const std::function<void(const Sample&)>& see) const {
+  for (const PartKind kind : {PartKind::past, PartKind::closed}) {
+    if (part(kind) != nullptr) part(kind)->each_sample(see);
+  }
+  for (const HistoryEntry& entry : unsaved_history) {
+    for (const HistoryEntry::Feature& feature : entry.features) {
+      for (const Sample& sample : feature.top) see(sample);
+    }
+  }
 }
 
 }  // namespace saetap

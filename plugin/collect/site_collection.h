@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -38,6 +39,8 @@ struct Part {
 
   void mark_saved();
   [[nodiscard]] std::size_t bytes() const;
+  // Strongest and random ones of every feature.
+  void each_sample(const std::function<void(const Sample&)>& see) const;
 
   Window window;  // the newest of those that this is made of
   std::uint64_t first_step = 0;
@@ -91,6 +94,9 @@ struct SiteCollection {
   [[nodiscard]] std::unique_ptr<Part>& part(PartKind kind) { return parts[static_cast<std::size_t>(kind)]; }
   [[nodiscard]] const Part* part(PartKind kind) const { return parts[static_cast<std::size_t>(kind)].get(); }
   [[nodiscard]] Part& open() { return *part(PartKind::open); }
+
+  // Of windows that are over: what leaves memory with the next save.
+  void each_leaving_sample(const std::function<void(const Sample&)>& see) const;
 };
 
 }  // namespace saetap

@@ -63,23 +63,10 @@ void CheckpointTransaction::write(const CheckpointEvent& event) {
 // Of windows that are over: the store may keep fewer of their samples than memory did, where several are made one.
 SequencePool::PinCounts CheckpointTransaction::pins_that_leave() const {
   SequencePool::PinCounts counts;
-  const auto add = [&](std::span<const Sample> samples) {
-    for (const Sample& sample : samples) {
-      if (has_tokens(sample.sequence)) collector_.sequences().add_pins({sample.sequence, sample.position}, counts);
-    }
-  };
   for (const auto& [id, collection] : collector_.sites()) {
-    for (const PartKind kind : {PartKind::past, PartKind::closed}) {
-      const Part* part = collection.part(kind);
-      if (part == nullptr) continue;
-      for (std::uint32_t feature = 0; feature < part->statistics.size(); ++feature) {
-        add(part->samples.strongest(feature));
-        add(part->random_samples.samples(feature));
-      }
-    }
-    for (const HistoryEntry& entry : collection.unsaved_history) {
-      for (const HistoryEntry::Feature& feature : entry.features) add(feature.top);
-    }
+    collection.each_leaving_sample([&](const Sample& sample) {
+      if (has_tokens(sample.sequence)) collector_.sequences().add_pins({sample.sequence, sample.position}, counts);
+    });
   }
   return counts;
 }

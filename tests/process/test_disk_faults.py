@@ -5,11 +5,14 @@ import array
 import concurrent.futures
 import os
 import pathlib
+import re
 import sqlite3
 import subprocess
 import tempfile
+import time
+import unittest
 
-from host_run import PLUGIN, ROWS, UNBOUNDED, Ended, HostTest, Store, record_fault, run_tests
+from host_run import ACTIVE, LONG_FORM, PLUGIN, ROWS, UNBOUNDED, Ended, HostTest, Store, record_fault, run_tests
 
 STEPS, EVERY = 12, 2  # six checkpoints
 MOUNT = "mount -t tmpfs -o size=3m,mode=700 none out"
@@ -175,25 +178,33 @@ class DiskFaults(HostTest):
         self.check_store(3 * EVERY)
         record_fault("disk", "another process holds the store locked", 1, "nothing")
 
-    def test_a_slow_disk(self):
-        # Every write that is to reach the disk takes its time, and notes whether the thread that trains waits for it.
-        slow, syncs = self.folder / "slow.so", self.folder / "syncs"
-        source = """
+    def preloaded(self, source: str) -> pathlib.Path:
+        """A library for LD_PRELOAD in which `delay` stands before every write that is to reach the disk."""
+        library = self.folder / "delay.so"
+        source = f"""
             #include <fcntl.h>
             #include <stdlib.h>
             #include <sys/syscall.h>
             #include <unistd.h>
-            static int slow() {
+            {source}
+            extern "C" int fdatasync(int) {{ return delay(); }}
+            extern "C" int fsync(int) {{ return delay(); }}
+            """
+        subprocess.run(["c++", "-shared", "-fPIC", "-x", "c++", "-", "-o", library], input=source.encode(), check=True)
+        return library
+
+    def test_a_slow_disk(self):
+        # Every write that is to reach the disk takes its time, and notes whether the thread that trains waits for it.
+        syncs = self.folder / "syncs"
+        slow = self.preloaded("""
+            static int delay() {
               const int file = open(getenv("SLOW_SYNCS"), O_CREAT | O_APPEND | O_WRONLY, 0600);
               const bool noted = write(file, getpid() == syscall(SYS_gettid) ? "m" : "t", 1) == 1;
               close(file);
               usleep(200000);
               return noted ? 0 : -1;
             }
-            extern "C" int fdatasync(int) { return slow(); }
-            extern "C" int fsync(int) { return slow(); }
-            """
-        subprocess.run(["c++", "-shared", "-fPIC", "-x", "c++", "-", "-o", slow], input=source.encode(), check=True)
+            """)
         alone = self.run_host(steps=200, pause=10)
         # Two seconds at least, and a checkpoint is due after one: it comes while the program trains.
         done = self.recorded({"checkpoint_seconds": 1}, variables={"LD_PRELOAD": slow, "SLOW_SYNCS": syncs}, steps=200,
@@ -207,6 +218,45 @@ class DiskFaults(HostTest):
         store.close()
         self.assertEqual(set(syncs.read_text()), {"t"})
         record_fault("disk", "every sync takes a fifth of a second: the thread that trains waits for none", 1, "nothing")
+
+    @unittest.skipUnless(LONG_FORM, "it waits for as long as training would")
+    def test_a_disk_that_hangs(self):
+        # It does not answer from the first checkpoint on, until the program has said that it goes on without collecting.
+        hanging, log = self.folder / "hanging", self.folder / "log"
+        library = self.preloaded("""
+            static int delay() {
+              while (access(getenv("HANGING"), F_OK) == 0) usleep(10000);
+              return 0;
+            }
+            """)
+        hanging.touch()
+        steps = 60_000
+        alone = self.run_host(steps=steps)
+        command = self.command(load=PLUGIN, steps=steps)
+        variables = {"SAETAP_CONFIG": self.config(checkpoint_seconds=1), "LD_PRELOAD": library, "HANGING": hanging}
+        with log.open("w", encoding="utf-8") as err, subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=err, text=True, cwd=self.folder,
+                env=self.environment(**variables)) as program:
+            while "it stands still" not in log.read_text(encoding="utf-8"):
+                self.assertIsNone(program.poll(), "the program ended before its queue was full")
+                time.sleep(0.1)
+            hanging.unlink()
+            out, _ = program.communicate(timeout=UNBOUNDED)
+        text = log.read_text(encoding="utf-8")
+        done = Ended(subprocess.CompletedProcess(command, program.returncode, out, text))
+        self.assertEqual(done.status, 6, text)
+        self.assertEqual(done.said("state"), alone.said("state"))
+        self.assertEqual(text.count("it stands still"), 1, text)
+        passed_over = int(re.search(r"it goes on: (\d+) calls were passed over", text)[1])
+        store = Store(self.store_path)
+        self.assertEqual(store.steps, steps)
+        self.assertTrue(store.finished)
+        collected = store.one("SELECT steps_collected FROM site")
+        self.assertEqual(collected, steps - passed_over)
+        self.assertEqual(store.one("SELECT sum(active) FROM feature"), collected * ROWS * ACTIVE)
+        store.close()
+        record_fault("disk", "the disk does not answer for longer than training waits (half a minute)", 1,
+                     "the calls that were passed over until it answered: it is said how many")
 
 
 if __name__ == "__main__":
