@@ -21,6 +21,8 @@ SAETAP := $(BUILD)/bin/saetap
 # The short form that CI runs: make demo DEMO_TOKENS=20000
 DEMO_TOKENS ?=
 FUZZ_SECONDS ?= 60
+# Test programs at a time: most of them work on one core, or wait.
+TEST_JOBS ?= 2
 # Only what is said on make's command line counts: other tools set the variable in the environment for ends of their own.
 ifeq ($(origin CMAKE_PREFIX_PATH),command line)
 PREFIX := "-DCMAKE_PREFIX_PATH=$(CMAKE_PREFIX_PATH)"
@@ -42,7 +44,7 @@ demo: build prepared
 
 test: build prepared .venv/tokenizers/ready
 	rm -f $(FAULTS)
-	SAETAP_FAULTS=$(FAULTS) ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
+	SAETAP_FAULTS=$(FAULTS) ctest --test-dir $(BUILD) --parallel $(TEST_JOBS) --output-on-failure --no-tests=error
 
 test-long: build prepared .venv/tokenizers/ready
 	rm -f $(FAULTS)

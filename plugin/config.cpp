@@ -121,7 +121,7 @@ constexpr std::array<Key, 7> kOriginalKeys{{
      [](Config& c, const ConfigValue& v) { c.samples_per_feature_to_save = v.whole(0, 1'000'000); }},
 }};
 
-constexpr std::array<Key, 18> kOwnKeys{{
+constexpr std::array<Key, 19> kOwnKeys{{
     {"hooks", read_hooks},
     {"activation_scale", read_scale},
     {"output_dir", [](Config& c, const ConfigValue& v) { c.output_dir = v.text(1); }},
@@ -141,6 +141,7 @@ constexpr std::array<Key, 18> kOwnKeys{{
     {"rank_features_by", read_rank},
     {"save_decoder", [](Config& c, const ConfigValue& v) { c.save_decoder = v.boolean(); }},
     {"redact", read_redact},
+    {"callbacks", [](Config& c, const ConfigValue& v) { c.callbacks = read_callbacks(v); }},
     {"log_level", read_log_level},
 }};
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "plugin/callbacks/choice.h"
 #include "plugin/collect/windows.h"
 
 namespace saetap {
@@ -89,6 +90,7 @@ struct Config {
   RankBy rank_features_by = RankBy::max_activation;
   bool save_decoder = true;
   Redact redact = Redact::nothing;
+  CallbackChoice callbacks;
   LogLevel log_level = LogLevel::info;
 
   // Lines to be told though nothing is wrong: a top-level key that looks like a misspelt one of the seven.

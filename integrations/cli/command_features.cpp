@@ -3,7 +3,6 @@
 
 #include "integrations/analysis/activating_tokens.h"
 #include "integrations/analysis/excerpt.h"
-#include "integrations/analysis/number_text.h"
 #include "integrations/analysis/ranking.h"
 #include "integrations/analysis/visible_text.h"
 #include "integrations/cli/commands.h"
@@ -11,6 +10,7 @@
 #include "integrations/cli/opened_store.h"
 #include "integrations/cli/ranking_option.h"
 #include "integrations/cli/table.h"
+#include "plugin/number_text.h"
 
 namespace saetap::cli {
 namespace {

@@ -3,13 +3,13 @@
 #include <memory>
 
 #include "integrations/analysis/excerpt.h"
-#include "integrations/analysis/number_text.h"
 #include "integrations/analysis/ranking.h"
 #include "integrations/analysis/visible_text.h"
 #include "integrations/cli/commands.h"
 #include "integrations/cli/json_text.h"
 #include "integrations/cli/opened_store.h"
 #include "integrations/cli/run_text.h"
+#include "plugin/number_text.h"
 
 namespace saetap::cli {
 namespace {

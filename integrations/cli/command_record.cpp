@@ -24,6 +24,7 @@ namespace {
 struct RecordRequest {
   std::string config;  // empty: defaults
   std::string output;  // empty: as configured
+  bool follow_children = false;
 };
 
 // The session would only say that it has no tokens from such a file.
@@ -91,6 +92,7 @@ void prepare_environment(const RecordRequest& request, const std::vector<std::st
   set_variable("SAETAP_RECORD", "1");
   set_variable("SAETAP_PID", std::to_string(getpid()));
   set_variable("SAETAP_PROGRAM", shell_quoted(command));
+  if (request.follow_children) set_variable("SAETAP_FOLLOW_CHILDREN", "1");
   // Absolute, because the program may change its folder.
   if (!request.config.empty()) set_variable("SAETAP_CONFIG", std::filesystem::absolute(request.config));
   if (!request.output.empty()) set_variable("SAETAP_OUTPUT_DIR", std::filesystem::absolute(request.output));
@@ -136,6 +138,8 @@ void add_record(CLI::App& program, const std::vector<std::string>& command) {
   sub->add_option("--output", request->output, "Folder for the store (default: the key output_dir)")
       ->type_name("DIR")
       ->envname("SAETAP_OUTPUT_DIR");
+  sub->add_flag("--follow-children", request->follow_children,
+                "Record the programs that it starts, too: for scripts, and launchers such as torchrun");
   sub->footer(
       "The program keeps its process id, signals, streams and exit status. If it cannot be started: 127 when there\n"
       "is no such command, 126 when it cannot be executed, as env and nice have it. SAETAP_LIBRARY_DIR names the\n"

@@ -1,7 +1,6 @@
 #include <iostream>
 #include <memory>
 
-#include "integrations/analysis/number_text.h"
 #include "integrations/analysis/ranking.h"
 #include "integrations/cli/commands.h"
 #include "integrations/cli/opened_store.h"
@@ -9,6 +8,7 @@
 #include "integrations/cli/ranking_option.h"
 #include "integrations/cli/written_file.h"
 #include "integrations/report/markdown_report.h"
+#include "plugin/number_text.h"
 
 namespace saetap::cli {
 namespace {

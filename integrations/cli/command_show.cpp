@@ -6,11 +6,11 @@
 #include "integrations/analysis/activating_tokens.h"
 #include "integrations/analysis/decoder_neighbors.h"
 #include "integrations/analysis/excerpt.h"
-#include "integrations/analysis/number_text.h"
 #include "integrations/cli/commands.h"
 #include "integrations/cli/json_text.h"
 #include "integrations/cli/opened_store.h"
 #include "integrations/cli/table.h"
+#include "plugin/number_text.h"
 
 namespace saetap::cli {
 namespace {

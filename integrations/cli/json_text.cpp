@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <iostream>
 
-#include "integrations/analysis/number_text.h"
+#include "plugin/number_text.h"
 
 namespace saetap::cli {
 namespace {

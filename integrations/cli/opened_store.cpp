@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "integrations/analysis/excerpt.h"
-#include "integrations/analysis/number_text.h"
 #include "integrations/analysis/visible_text.h"
 #include "integrations/cli/failure.h"
+#include "plugin/number_text.h"
 
 namespace saetap::cli {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <iostream>
 
-#include "integrations/analysis/number_text.h"
+#include "plugin/number_text.h"
 
 namespace saetap::cli {
 namespace {

@@ -1,6 +1,6 @@
 #include "integrations/cli/run_text.h"
 
-#include "integrations/analysis/number_text.h"
+#include "plugin/number_text.h"
 
 namespace saetap::cli {
 

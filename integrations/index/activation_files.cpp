@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 
-#include "integrations/analysis/number_text.h"
 #include "integrations/cli/failure.h"
 #include "integrations/index/tensor_file.h"
+#include "plugin/number_text.h"
 
 namespace saetap::index {
 

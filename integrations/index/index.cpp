@@ -7,11 +7,11 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "integrations/analysis/number_text.h"
 #include "integrations/analysis/visible_text.h"
 #include "integrations/cli/failure.h"
 #include "integrations/index/write_index.h"
 #include "integrations/libtorch/first_line.h"
+#include "plugin/number_text.h"
 
 namespace saetap::index {
 namespace {

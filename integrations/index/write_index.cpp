@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "integrations/analysis/number_text.h"
 #include "integrations/cli/failure.h"
 #include "integrations/cli/progress.h"
 #include "integrations/index/activation_files.h"
@@ -11,6 +10,7 @@
 #include "integrations/index/removed_on_signal.h"
 #include "integrations/index/tensor_file.h"
 #include "integrations/index/token_file.h"
+#include "plugin/number_text.h"
 #include "plugin/session/float_rows.h"
 #include "plugin/trace/row_file_writer.h"
 

@@ -2,26 +2,37 @@
 // other program.
 //
 // It knows no LibTorch and no C++ library, so it changes nothing in a program that uses neither. It acts right before
-// main(): every library the program is linked with is initialised then. Programs that load LibTorch later (Python) are
-// not served yet.
+// main(), when every library that the program is linked with is initialised, or else when the program loads LibTorch.
 #include <dlfcn.h>
 #include <link.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+
+#include "integrations/preload/late_libtorch.h"
 
 namespace {
 
 using Main = int (*)(int, char**, char**);
 using StartMain = int (*)(Main, int, char**, void (*)(), void (*)(), void (*)(), void*);
 
-constexpr const char* kOurVariables[] = {"SAETAP_PLUGIN",     "SAETAP_CONFIG",  "SAETAP_RECORD",
-                                         "SAETAP_OUTPUT_DIR", "SAETAP_PROGRAM", "SAETAP_PID"};
+constexpr const char* kOurVariables[] = {"SAETAP_PLUGIN",         "SAETAP_CONFIG",  "SAETAP_RECORD",
+                                         "SAETAP_OUTPUT_DIR",     "SAETAP_PROGRAM", "SAETAP_PID",
+                                         "SAETAP_FOLLOW_CHILDREN"};
 
 Main program_main = nullptr;
+std::atomic<bool> plugin_loaded{false};
+std::atomic<bool> waits_for_libtorch{false};
 
 int is_libtorch(dl_phdr_info* library, size_t, void* found) {
   const char* slash = std::strrchr(library->dlpi_name, '/');
@@ -45,32 +56,87 @@ void leave_no_trace(const char* own_path) {
   }
 }
 
-// The process that `saetap record` became, as against its children. exec keeps the process id, so a program that was
-// started through env, nice, taskset or a script's `exec` is still the one meant.
-bool is_recorded_process() {
-  const char* id = std::getenv("SAETAP_PID");
-  return id == nullptr || std::atol(id) == static_cast<long>(getpid());
+bool follows_children() {
+  return std::getenv("SAETAP_FOLLOW_CHILDREN") != nullptr;
 }
 
-void load_plugin() {
-  const char* plugin = std::getenv("SAETAP_PLUGIN");
-  const bool recorded = plugin != nullptr && is_recorded_process();
-  bool found = false;
-  dl_iterate_phdr(is_libtorch, &found);
-  if (recorded && !found) return;  // it may yet exec the trainer: the environment stays for that
-  if (recorded && dlopen(plugin, RTLD_NOW | RTLD_LOCAL) == nullptr) {
-    std::fprintf(stderr, "saetap: not recording: %s\n", dlerror());
-  }
+// The process that `saetap record` became, and its children if these were asked for. exec keeps the process id, so a
+// program that was started through env, nice, taskset or a script's `exec` is still the one meant.
+bool is_recorded_process() {
+  const char* id = std::getenv("SAETAP_PID");
+  return id == nullptr || follows_children() || std::atol(id) == static_cast<long>(getpid());
+}
+
+// Children of this process are not to be recorded. Before main(), where no other thread reads the environment.
+void clean_environment() {
   Dl_info self{};
-  if (dladdr(reinterpret_cast<void*>(&load_plugin), &self) != 0 && self.dli_fname != nullptr) {
+  if (dladdr(reinterpret_cast<void*>(&clean_environment), &self) != 0 && self.dli_fname != nullptr) {
     leave_no_trace(self.dli_fname);
   }
   for (const char* name : kOurVariables) unsetenv(name);
 }
 
+// As plugin/log does: a program that never wrote to stderr neither dies of our line nor waits for who reads it.
+void say(const char* line, int length) {
+  sigset_t pipe;
+  sigset_t before;
+  sigset_t pending;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  sigpending(&pending);
+  pthread_sigmask(SIG_BLOCK, &pipe, &before);
+  pollfd room{STDERR_FILENO, POLLOUT, 0};
+  const bool writable = poll(&room, 1, 0) == 1 && (room.revents & (POLLOUT | POLLERR | POLLHUP)) != 0;
+  const bool broken = writable && write(STDERR_FILENO, line, static_cast<size_t>(length)) < 0 && errno == EPIPE;
+  constexpr timespec kNow{0, 0};
+  if (broken && sigismember(&pending, SIGPIPE) == 0) sigtimedwait(&pipe, nullptr, &kNow);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+// A program with other children than the one meant may have loaded LibTorch in one of them.
+void say_nothing_was_recorded() {
+  if (!waits_for_libtorch || !is_recorded_process() || follows_children()) return;
+  waits_for_libtorch = false;
+  char line[512];
+  const int length =
+      std::snprintf(line, sizeof line,
+                    "saetap: nothing recorded: %.200s loaded no LibTorch (to record what it starts: saetap record "
+                    "--follow-children)\n",
+                    program_invocation_short_name);
+  say(line, length);
+}
+
+// Once LibTorch is there.
+void load_plugin() {
+  if (!is_recorded_process() || plugin_loaded.exchange(true)) return;
+  waits_for_libtorch = false;
+  saetap::preload::watch_loading(nullptr);
+  const char* plugin = std::getenv("SAETAP_PLUGIN");
+  if (plugin == nullptr || dlopen(plugin, RTLD_NOW | RTLD_LOCAL) != nullptr) return;
+  char line[1024];
+  const int length = std::snprintf(line, sizeof line, "saetap: not recording: %.900s\n", dlerror());
+  say(line, length);
+}
+
+// A program without LibTorch keeps the environment as it is: it may yet load LibTorch, or exec the trainer. Its
+// children are told by their process id that they are not meant.
+void begin() {
+  bool found = false;
+  dl_iterate_phdr(is_libtorch, &found);
+  const bool meant = std::getenv("SAETAP_PLUGIN") != nullptr && is_recorded_process();
+  if (meant && found) load_plugin();
+  if (meant && !found) {
+    waits_for_libtorch = true;
+    saetap::preload::watch_loading(load_plugin);
+    std::atexit(say_nothing_was_recorded);
+  } else if (!follows_children()) {
+    clean_environment();
+  }
+}
+
 int recorded_main(int argc, char** argv, char** environment) {
   // A program that runs with more rights than who started it takes no library from that one's environment.
-  if (getauxval(AT_SECURE) == 0) load_plugin();
+  if (getauxval(AT_SECURE) == 0) begin();
   // unsetenv may have moved the environment; main's third argument has to be the one that getenv reads.
   (void)environment;
   return program_main(argc, argv, environ);
@@ -86,4 +152,10 @@ extern "C" __attribute__((visibility("default"))) int __libc_start_main(Main mai
   program_main = main;
   const auto next = reinterpret_cast<StartMain>(dlsym(RTLD_NEXT, "__libc_start_main"));
   return next(recorded_main, argc, argv, init, fini, rtld_fini, stack_end);
+}
+
+// How a shell ends, without what is registered with atexit().
+extern "C" __attribute__((visibility("default"))) void _exit(int status) {
+  say_nothing_was_recorded();
+  while (true) syscall(SYS_exit_group, status);
 }

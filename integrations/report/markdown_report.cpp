@@ -6,10 +6,10 @@
 #include "integrations/analysis/activating_tokens.h"
 #include "integrations/analysis/decoder_neighbors.h"
 #include "integrations/analysis/excerpt.h"
-#include "integrations/analysis/number_text.h"
 #include "integrations/analysis/ranking.h"
 #include "integrations/analysis/visible_text.h"
 #include "integrations/report/markdown_text.h"
+#include "plugin/number_text.h"
 
 namespace saetap {
 namespace {

@@ -34,6 +34,7 @@ FeatureTable::FeatureTable(std::int64_t features, std::uint32_t k, float thresho
 
 FeatureTable::Kept FeatureTable::offer(std::uint32_t feature, const Sample& sample, Sample* dropped, bool repeated,
                                        std::uint64_t group) {
+  if (k_ == 0) return Kept::no;
   Heap& heap = heaps_[feature];
   const bool full = heap.size() >= k_;
   if (full && stronger(heap.top(), sample)) return Kept::no;

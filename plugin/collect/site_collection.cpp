@@ -7,7 +7,7 @@ namespace saetap {
 
 Part::Part(const Site& site, const Window& of, const CollectorOptions& options)
     : window(of),
-      samples(site.features, options.max_samples_per_feature, options.sample_activation_threshold,
+      samples(site.features, options.max_samples_per_feature, options.lowest_bar(),
               options.limit.alike == SampleLimit::Alike::no ? 0 : options.limit.most),
       random_samples(site.features, options.random_samples_per_feature),
       statistics(static_cast<std::size_t>(site.features)),
@@ -36,7 +36,7 @@ void Part::each_sample(const std::function<void(const Sample&)>& see) const {
 
 SiteCollection::SiteCollection(const Site& attached, const CollectorOptions& options)
     : site(&attached),
-      threshold_bars(static_cast<std::size_t>(attached.features), options.sample_activation_threshold),
+      threshold_bars(static_cast<std::size_t>(attached.features), options.lowest_bar()),
       all_hashes(static_cast<std::size_t>(attached.features),
                  options.random_samples_per_feature == 0 ? 0 : std::numeric_limits<std::uint32_t>::max()),
       ever_active(static_cast<std::size_t>(attached.features)) {

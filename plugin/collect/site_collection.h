@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -19,13 +20,18 @@
 namespace saetap {
 
 struct CollectorOptions {
-  std::uint32_t max_samples_per_feature = 100;  // k
+  std::uint32_t max_samples_per_feature = 100;  // k; 0: no strongest ones are kept
   std::uint32_t sample_context_size = 20;       // tokens kept on each side
   float sample_activation_threshold = 0.1f;     // lowest activation that is a sample
   WindowRule window_rule;
   std::uint32_t random_samples_per_feature = 64;
   SampleLimit limit;
   std::size_t most_bytes = 0;  // of memory for all that is kept; 0: no bound
+
+  // What an activation has to reach to be offered at all.
+  [[nodiscard]] float lowest_bar() const {
+    return max_samples_per_feature == 0 ? std::numeric_limits<float>::infinity() : sample_activation_threshold;
+  }
 };
 
 // A run is kept in three parts that do not overlap in time. What people read by default is closed + open; all-time is

@@ -1,4 +1,6 @@
 // The C interface, and starting on load from the environment.
+#include <unistd.h>
+
 #include <cstdlib>
 #include <string>
 
@@ -51,6 +53,10 @@ Config config_from_environment() {
 // and training goes on without collection.
 [[gnu::constructor]] void start_on_load() {
   if (told("SAETAP_CONFIG") == nullptr && told("SAETAP_RECORD") == nullptr) return;
+  // By `saetap record`, whose variables a child has inherited that is not meant.
+  const char* process = told("SAETAP_PID");
+  const bool follows = told("SAETAP_FOLLOW_CHILDREN") != nullptr;
+  if (process != nullptr && !follows && std::atol(process) != static_cast<long>(getpid())) return;
   try {
     const auto config = config_from_environment();
     const bool said = told("SAETAP_RECORD") != nullptr;  // by `saetap record` already
@@ -66,6 +72,8 @@ Config config_from_environment() {
   } catch (const std::exception& error) {
     saetap::log(LogLevel::error, std::string("not recording: ") + error.what());
   }
+  // `saetap record` looks after its variables itself: threads of the program may be reading the environment.
+  if (process != nullptr) return;
   // The run is ours alone: a child process that loads the library must not write into the same store.
   for (const auto* variable : {"SAETAP_CONFIG", "SAETAP_RECORD", "SAETAP_OUTPUT_DIR", "SAETAP_PROGRAM"})
     unsetenv(variable);

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "hooks/libtorch.h"
+#include "plugin/callbacks/json_lines.h"
+#include "plugin/callbacks/progress_lines.h"
 #include "plugin/log.h"
 #include "plugin/session/run_identity.h"
 #include "plugin/store/ranks.h"
@@ -24,11 +26,13 @@ constexpr std::chrono::seconds kStandstill{30};
 
 CollectorOptions collector_options(const Config& config) {
   CollectorOptions options;
-  options.max_samples_per_feature = static_cast<std::uint32_t>(config.max_samples_per_feature);
+  options.max_samples_per_feature =
+      config.callbacks.top_samples ? static_cast<std::uint32_t>(config.max_samples_per_feature) : 0;
   options.sample_context_size = static_cast<std::uint32_t>(config.sample_context_size);
   options.sample_activation_threshold = static_cast<float>(config.sample_activation_threshold);
   options.window_rule = config.sample_window_steps;
-  options.random_samples_per_feature = static_cast<std::uint32_t>(config.random_samples_per_feature);
+  options.random_samples_per_feature =
+      config.callbacks.random_samples ? static_cast<std::uint32_t>(config.random_samples_per_feature) : 0;
   if (config.collapse_near_duplicates) {
     options.limit = {SampleLimit::Alike::same_text, 1};
   } else if (config.max_samples_per_sequence > 0) {
@@ -64,6 +68,13 @@ Collection::Collection(const Config& config, const std::string& program, std::sh
       options,
       [this](const SampleCollector& collector, const CheckpointEvent& event) { return save_files(collector, event); });
   callbacks_.add("top_samples", collector_);
+  if (config_.callbacks.jsonl) {
+    callbacks_.add("jsonl", std::make_shared<JsonLines>(*config_.callbacks.jsonl, events_path(), header_.run_id));
+  }
+  if (config_.callbacks.progress) {
+    const auto say = [](const std::string& line) { log(LogLevel::info, line); };
+    callbacks_.add("progress", std::make_shared<ProgressLines>(*config_.callbacks.progress, say));
+  }
 }
 
 // Another run's store is moved aside when there is something to save; not so a rank's: if this one should never save,
@@ -78,6 +89,14 @@ void Collection::clear_the_place() {
   } catch (const std::exception& error) {
     warn("store         " + std::string(error.what()));
   }
+}
+
+// Of each rank a file of its own, also where an absolute path is told.
+std::string Collection::events_path() const {
+  const std::filesystem::path told =
+      config_.callbacks.jsonl->path.empty() ? "events.jsonl" : config_.callbacks.jsonl->path;
+  if (told.is_relative() || !is_rank()) return (std::filesystem::path(folder_) / told).string();
+  return told.string() + ".rank" + std::to_string(header_.rank.rank);
 }
 
 void Collection::add_callback(std::string name, std::shared_ptr<Callback> callback) {

@@ -88,6 +88,7 @@ class Collection {
  private:
   [[nodiscard]] bool is_rank() const { return header_.rank.ranks > 1; }
   void clear_the_place();
+  [[nodiscard]] std::string events_path() const;
   void stand_still();
   bool drain_until(std::chrono::steady_clock::time_point until);
   void merge(std::chrono::steady_clock::time_point until);

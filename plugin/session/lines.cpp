@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "plugin/number_text.h"
+
 namespace saetap {
 
 namespace {
@@ -13,22 +15,11 @@ std::string format(const char* pattern, double value) {
   return text;
 }
 
-// 4071 -> "4,071"
-std::string grouped(std::uint64_t number) {
-  const auto digits = std::to_string(number);
-  std::string text;
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
-    text += digits[i];
-  }
-  return text;
-}
-
 // 1,020,000 -> "1.02 M"
 std::string rounded(std::uint64_t number) {
   if (number >= 1'000'000'000) return format("%.2f G", static_cast<double>(number) / 1e9);
   if (number >= 1'000'000) return format("%.2f M", static_cast<double>(number) / 1e6);
-  return grouped(number);
+  return count_text(number);
 }
 
 std::string share(std::uint64_t part, std::uint64_t whole, const char* pattern) {
@@ -48,8 +39,8 @@ std::string site_summary(const Site& site, const SiteCounts& counts, const Sampl
   const auto alive = found == collector.sites().end() ? 0 : alive_features(found->second);
   return site.name + ": " + rounded(counts.rows_seen) + " tokens, " +
          share(counts.rows_collected, counts.rows_seen, "%.1f") + " seen, " +
-         share(counts.rows_resolved, counts.rows_collected, "%.2f") + " of rows resolved · " + grouped(alive) + " of " +
-         grouped(static_cast<std::uint64_t>(site.features)) + " features alive · overhead " +
+         share(counts.rows_resolved, counts.rows_collected, "%.2f") + " of rows resolved · " + count_text(alive) +
+         " of " + count_text(static_cast<std::uint64_t>(site.features)) + " features alive · overhead " +
          format("%.1f", 100.0 * facts.seconds_inside / std::max(facts.seconds_total, 1e-9)) + " %";
 }
 
@@ -71,7 +62,7 @@ std::string tracing_line(const SiteCounts& counts, const TraceReport& report) {
 }
 
 std::string token_file_line(std::uint64_t rows, const std::string& path) {
-  return "of " + grouped(rows) + " rows are known from " + path;
+  return "of " + count_text(rows) + " rows are known from " + path;
 }
 
 std::string tracing_warning(const SiteCounts& counts, std::int64_t buffer_rows) {
@@ -81,15 +72,14 @@ std::string tracing_warning(const SiteCounts& counts, std::int64_t buffer_rows) 
   return "only " + format("%.1f", 100 * share_resolved) +
          " % of the rows could be brought back to their token: the others count and are kept without one. "
          "tokens.buffer_rows is " +
-         grouped(static_cast<std::uint64_t>(buffer_rows)) + "; it has to be at least what the trainer's buffer holds";
+         count_text(static_cast<std::uint64_t>(buffer_rows)) +
+         "; it has to be at least what the trainer's buffer holds";
 }
 
 std::string waits_line(const QueueWaits& collector, std::uint64_t device) {
   std::string line;
   if (collector.count > 0) {
-    char seconds[32];
-    std::snprintf(seconds, sizeof seconds, "%.1f", collector.seconds);
-    line = "training waited " + std::to_string(collector.count) + " times, " + seconds +
+    line = "training waited " + std::to_string(collector.count) + " times, " + format("%.1f", collector.seconds) +
            " s in all, for saetap to take in what was found";
   }
   if (device > 0) {
@@ -111,7 +101,8 @@ std::string saved_line(const std::string& store_path) {
 
 std::string nothing_found(const SessionFacts& facts) {
   if (facts.methods_met == 0) return "nothing recorded: no TorchScript module was called";
-  return "nothing recorded: no SAE or transcoder among " + grouped(facts.methods_met) + " TorchScript methods called" +
+  return "nothing recorded: no SAE or transcoder among " + count_text(facts.methods_met) +
+         " TorchScript methods called" +
          (facts.uncertain.empty() ? "" : "; uncertain, left alone: " + facts.uncertain.front());
 }
 

@@ -1,5 +1,6 @@
 // A session's checkpoints and its end.
 #include <algorithm>
+#include <cstdlib>
 
 #include "plugin/log.h"
 #include "plugin/session/run_identity.h"
@@ -91,7 +92,9 @@ Session::End Session::finish(Ending ending) {
 
 void Session::say_end() {
   if (sites_.empty()) {
-    log(LogLevel::info, nothing_found(facts_));
+    // Of many programs that `saetap record` follows (a launcher, workers), most have nothing to record.
+    const bool one_of_many = secure_getenv("SAETAP_FOLLOW_CHILDREN") != nullptr;
+    log(one_of_many ? LogLevel::debug : LogLevel::info, nothing_found(facts_));
     return;
   }
   for (const auto& [id, site] : sites_) {

@@ -97,6 +97,10 @@ CollectorOptions ResumedStore::options(const CollectorOptions& asked, std::vecto
   keep("max_samples_per_sequence or collapse_near_duplicates", options.limit, limit,
        std::tie(limit.alike, limit.most) != std::tie(asked.limit.alike, asked.limit.most));
   const auto fewer = [&](const char* key, std::uint32_t& number, std::uint32_t begun) {
+    if (number == 0 && begun > 0) {
+      differences.push_back(std::string(key) + " stays " + std::to_string(begun) + ": what was kept stays");
+      number = begun;
+    }
     if (number > begun)
       differences.push_back(std::string(key) + " stays " + std::to_string(begun) + ": more were not kept before");
     number = std::min(number, begun);

@@ -12,6 +12,7 @@
 #include <ctime>
 #include <filesystem>
 
+#include "plugin/private_file.h"
 #include "plugin/store/store_format.h"
 
 namespace saetap {
@@ -52,17 +53,6 @@ std::filesystem::path free_name(const std::filesystem::path& path, const std::st
     free = path.parent_path() / (stem + "-" + std::to_string(number) + path.extension().string());
   }
   return free;
-}
-
-// Those that are missing, for their owner only.
-void make_folder(const std::filesystem::path& folder) {
-  if (folder.empty() || std::filesystem::is_directory(folder)) return;
-  make_folder(folder.parent_path());
-  // Whatever the umask.
-  const bool made = ::mkdir(folder.c_str(), 0700) == 0 && ::chmod(folder.c_str(), 0700) == 0;
-  if (!made && errno != EEXIST) {
-    throw std::filesystem::filesystem_error("", folder, std::error_code(errno, std::generic_category()));
-  }
 }
 
 StoreStamp stamp_in(const Database& database) {
@@ -163,14 +153,12 @@ void take_name(const std::string& temporary, const std::string& path) {
 
 void create_empty(const std::string& path) {
   try {
-    make_folder(std::filesystem::path(path).parent_path());
+    make_private_folder(std::filesystem::path(path).parent_path());
   } catch (const std::filesystem::filesystem_error& error) {
     throw StoreError(path + ": cannot make its folder (" + error.code().message() + ")");
   }
-  // Not a pipe that somebody put there: opening it would wait.
-  const int descriptor = ::open(path.c_str(), O_CREAT | O_WRONLY | O_NONBLOCK | O_CLOEXEC, 0600);
+  const int descriptor = open_private(path, 0);
   if (descriptor < 0) throw StoreError(path + ": cannot be written (" + std::strerror(errno) + ")");
-  (void)::fchmod(descriptor, 0600);  // whatever the umask
   ::close(descriptor);
 }
 

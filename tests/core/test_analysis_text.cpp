@@ -3,10 +3,10 @@
 
 #include "integrations/analysis/activating_tokens.h"
 #include "integrations/analysis/excerpt.h"
-#include "integrations/analysis/number_text.h"
 #include "integrations/analysis/visible_text.h"
 #include "integrations/cli/shell_quote.h"
 #include "integrations/report/markdown_text.h"
+#include "plugin/number_text.h"
 #include "tests/core/tokenizer_file.h"
 
 using saetap::Context;

@@ -1,4 +1,4 @@
-#include "integrations/analysis/number_text.h"
+#include "plugin/number_text.h"
 
 #include <array>
 #include <cmath>
