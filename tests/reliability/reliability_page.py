@@ -19,9 +19,9 @@ AREAS = {
 
 HEAD = """# What was broken on purpose, and what was lost
 
-Written by `make reliability` from its own run of the tests; every line is a fault that a test causes and after which it looks at the store, the
-program and the log. In none of them did the recorded program fail or compute another number: where a test can tell, it asserts so. A test that
-fails writes no line.
+Written from what the tests say when they are run: by `make reliability`; `make test-long` tries some of them more often. Every line is a fault
+that a test causes and after which it looks at the store, the program and the log. In none of them did the recorded program fail or compute
+another number: where a test can tell, it asserts so. A test that fails writes no line.
 """
 
 
