@@ -1,14 +1,12 @@
 #include "plugin/log.h"
 
 #include <limits.h>
-#include <poll.h>
-#include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <cstdint>
+
+#include "plugin/stderr_line.h"
 
 namespace saetap {
 
@@ -23,25 +21,6 @@ void set_log_level(LogLevel level) {
 namespace {
 
 std::atomic<std::uint64_t> unwritten{0};
-
-// The reader of stderr may be gone. The program that never wrote to it must not die of our line.
-bool write_without_sigpipe(const std::string& text) {
-  sigset_t pipe, before, pending;
-  sigemptyset(&pipe);
-  sigaddset(&pipe, SIGPIPE);
-  sigpending(&pending);
-  pthread_sigmask(SIG_BLOCK, &pipe, &before);
-  // Nobody may read the pipe, or the terminal be stopped: training must not wait for that. Where there is room at all,
-  // there is for PIPE_BUF bytes.
-  pollfd room{STDERR_FILENO, POLLOUT, 0};
-  const bool writable = poll(&room, 1, 0) == 1 && (room.revents & (POLLOUT | POLLERR | POLLHUP)) != 0;
-  const auto written = writable ? write(STDERR_FILENO, text.data(), text.size()) : 0;
-  const bool ours = written < 0 && errno == EPIPE && sigismember(&pending, SIGPIPE) == 0;
-  constexpr timespec kNow{0, 0};
-  if (ours) sigtimedwait(&pipe, nullptr, &kNow);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return written > 0;
-}
 
 // At the end of a character.
 void cut(std::string& text, std::size_t most) {
@@ -64,7 +43,8 @@ void log(LogLevel level, const std::string& line) noexcept {
         lost == 0 ? ""
                   : "saetap: (" + std::to_string(lost) + " lines before this one were not written: nobody read them)\n";
     cut(text, PIPE_BUF - 1 - before.size());
-    if (!write_without_sigpipe(before + text + '\n')) unwritten += lost + 1;
+    text = before + text + '\n';
+    if (write_to_stderr(text.data(), text.size()) <= 0) unwritten += lost + 1;
   } catch (...) {
     // Out of memory while logging: there is nothing left to say it with.
   }

@@ -5,12 +5,8 @@
 // main(), when every library that the program is linked with is initialised, or else when the program loads LibTorch.
 #include <dlfcn.h>
 #include <link.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -20,6 +16,7 @@
 #include <cstring>
 
 #include "integrations/preload/late_libtorch.h"
+#include "plugin/stderr_line.h"
 
 namespace {
 
@@ -76,23 +73,6 @@ void clean_environment() {
   for (const char* name : kOurVariables) unsetenv(name);
 }
 
-// As plugin/log does: a program that never wrote to stderr neither dies of our line nor waits for who reads it.
-void say(const char* line, int length) {
-  sigset_t pipe;
-  sigset_t before;
-  sigset_t pending;
-  sigemptyset(&pipe);
-  sigaddset(&pipe, SIGPIPE);
-  sigpending(&pending);
-  pthread_sigmask(SIG_BLOCK, &pipe, &before);
-  pollfd room{STDERR_FILENO, POLLOUT, 0};
-  const bool writable = poll(&room, 1, 0) == 1 && (room.revents & (POLLOUT | POLLERR | POLLHUP)) != 0;
-  const bool broken = writable && write(STDERR_FILENO, line, static_cast<size_t>(length)) < 0 && errno == EPIPE;
-  constexpr timespec kNow{0, 0};
-  if (broken && sigismember(&pending, SIGPIPE) == 0) sigtimedwait(&pipe, nullptr, &kNow);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-}
-
 // A program with other children than the one meant may have loaded LibTorch in one of them.
 void say_nothing_was_recorded() {
   if (!waits_for_libtorch || !is_recorded_process() || follows_children()) return;
@@ -103,7 +83,7 @@ void say_nothing_was_recorded() {
                     "saetap: nothing recorded: %.200s loaded no LibTorch (to record what it starts: saetap record "
                     "--follow-children)\n",
                     program_invocation_short_name);
-  say(line, length);
+  (void)saetap::write_to_stderr(line, static_cast<size_t>(length));
 }
 
 // Once LibTorch is there.
@@ -115,7 +95,7 @@ void load_plugin() {
   if (plugin == nullptr || dlopen(plugin, RTLD_NOW | RTLD_LOCAL) != nullptr) return;
   char line[1024];
   const int length = std::snprintf(line, sizeof line, "saetap: not recording: %.900s\n", dlerror());
-  say(line, length);
+  (void)saetap::write_to_stderr(line, static_cast<size_t>(length));
 }
 
 // A program without LibTorch keeps the environment as it is: it may yet load LibTorch, or exec the trainer. Its

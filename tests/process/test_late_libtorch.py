@@ -2,13 +2,12 @@
 launchers. Each is started as it is without us."""
 
 import os
-import pathlib
 import re
 import subprocess
 import sys
 import textwrap
 
-from host_run import BIN, LIBRARIES, ROWS, UNBOUNDED, HostTest, Store, record_fault, run_tests
+from host_run import BIN, LIBRARIES, ROWS, UNBOUNDED, HostTest, Store, run_tests
 
 PYTHON = sys.executable
 STEPS = 6
