@@ -1,0 +1,49 @@
+# What `cmake --install` puts where. Nothing installed holds an absolute path: the tree may be moved.
+#
+#   bin/                saetap, and the parts of it that have LibTorch
+#   lib/                libsaetap.so and the launch shim, where `saetap record` looks for them: ../lib from its own folder
+#   lib/cmake/saetap/   find_package(saetap): saetap::api, and with COMPONENTS plugin saetap::plugin
+#   lib/pkgconfig/      saetap.pc, for saetap::api
+#   include/saetap/     saetap.h, saetap.hpp; hooks/forward_hook.h
+#
+# LibTorch comes from the program that libsaetap.so is loaded into. `saetap inspect`, `saetap index` and programs without
+# LibTorch find it by the dynamic loader: CMAKE_INSTALL_RPATH names its lib folder to all of them, LD_LIBRARY_PATH to one.
+include(CMakePackageConfigHelpers)
+
+set(SAETAP_PACKAGE_DIR lib/cmake/saetap)
+
+add_library(saetap_api INTERFACE)
+add_library(saetap::api ALIAS saetap_api)
+target_include_directories(saetap_api INTERFACE $<INSTALL_INTERFACE:include>)
+target_link_libraries(saetap_api INTERFACE ${CMAKE_DL_LIBS})
+set_target_properties(saetap_api PROPERTIES EXPORT_NAME api)
+install(TARGETS saetap_api EXPORT saetap_api_targets)
+install(FILES plugin/saetap.h plugin/saetap.hpp plugin/saetap_array.hpp plugin/saetap_status.hpp
+        DESTINATION include/saetap)
+install(EXPORT saetap_api_targets NAMESPACE saetap:: DESTINATION ${SAETAP_PACKAGE_DIR})
+
+install(TARGETS saetap RUNTIME DESTINATION bin)
+install(TARGETS saetap_preload LIBRARY DESTINATION lib)
+
+if(SAETAP_WITH_LIBTORCH)
+  # forward_hook.h names its neighbours from the folder above `hooks`.
+  target_include_directories(saetap_plugin INTERFACE $<INSTALL_INTERFACE:include> $<INSTALL_INTERFACE:include/saetap>)
+  set_target_properties(saetap_plugin PROPERTIES EXPORT_NAME plugin INSTALL_RPATH "$ORIGIN;${CMAKE_INSTALL_RPATH}")
+  install(TARGETS saetap_plugin EXPORT saetap_plugin_targets LIBRARY DESTINATION lib)
+  foreach(part inspect index collect)
+    if(TARGET saetap_${part})
+      set_target_properties(saetap_${part} PROPERTIES INSTALL_RPATH "$ORIGIN/../lib;${CMAKE_INSTALL_RPATH}")
+      install(TARGETS saetap_${part} RUNTIME DESTINATION bin)
+    endif()
+  endforeach()
+  install(FILES hooks/forward_hook.h hooks/phase.h DESTINATION include/saetap/hooks)
+  install(EXPORT saetap_plugin_targets NAMESPACE saetap:: DESTINATION ${SAETAP_PACKAGE_DIR})
+endif()
+
+configure_package_config_file(cmake/saetapConfig.cmake.in ${CMAKE_BINARY_DIR}/package/saetapConfig.cmake
+  INSTALL_DESTINATION ${SAETAP_PACKAGE_DIR} NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/package/saetapConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+configure_file(cmake/saetap.pc.in ${CMAKE_BINARY_DIR}/package/saetap.pc @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/package/saetapConfig.cmake ${CMAKE_BINARY_DIR}/package/saetapConfigVersion.cmake
+        DESTINATION ${SAETAP_PACKAGE_DIR})
+install(FILES ${CMAKE_BINARY_DIR}/package/saetap.pc DESTINATION lib/pkgconfig)
