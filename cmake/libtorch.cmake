@@ -43,5 +43,4 @@ target_include_directories(libtorch SYSTEM INTERFACE
 # RecordFunction::inputs() tests a member that exists only without NDEBUG and that a release LibTorch never sets, so every
 # file that includes LibTorch defines NDEBUG, in every preset.
 target_compile_definitions(libtorch INTERFACE NDEBUG)
-target_link_options(libtorch INTERFACE -Wl,-rpath,${SAETAP_TORCH_ROOT}/lib)
 message(STATUS "LibTorch ${SAETAP_TORCH_VERSION} at ${SAETAP_TORCH_ROOT}")
