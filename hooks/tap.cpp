@@ -15,20 +15,6 @@ namespace {
 std::atomic<TapSink*> current_sink{nullptr};
 thread_local bool inside_tap = false;
 
-// What a tap must not disturb, or be disturbed by: gradients, autocast, our own observer, and taps within taps.
-class QuietCall {
- public:
-  QuietCall() { inside_tap = true; }
-  ~QuietCall() { inside_tap = false; }
-  QuietCall(const QuietCall&) = delete;
-  QuietCall& operator=(const QuietCall&) = delete;
-
- private:
-  at::NoGradGuard no_grad_;
-  at::DisableRecordFunctionGuard no_record_function_;
-  c10::impl::ExcludeDispatchKeyGuard no_autocast_{c10::autocast_dispatch_keyset};
-};
-
 Phase phase_of(const c10::IValue& owner, bool grad_enabled) {
   if (!grad_enabled) return Phase::eval;
   if (!owner.isObject()) return Phase::train;
@@ -117,6 +103,14 @@ void insert_tap(Node* before, const char* operation, std::vector<Value*> inputs,
 }
 
 }  // namespace
+
+QuietCall::QuietCall() : within_(inside_tap), no_autocast_(c10::autocast_dispatch_keyset) {
+  inside_tap = true;
+}
+
+QuietCall::~QuietCall() {
+  inside_tap = within_;
+}
 
 void register_taps() {
   static const bool once = [] {

@@ -40,6 +40,22 @@ class TapSink {
   virtual void on_stream(const StreamEvent& event) noexcept = 0;
 };
 
+// What a tap must not disturb, or be disturbed by: gradients, autocast, our own observer, and taps within taps. For
+// this thread, while it lives.
+class QuietCall {
+ public:
+  QuietCall();
+  ~QuietCall();
+  QuietCall(const QuietCall&) = delete;
+  QuietCall& operator=(const QuietCall&) = delete;
+
+ private:
+  const bool within_;  // another one
+  at::NoGradGuard no_grad_;
+  at::DisableRecordFunctionGuard no_record_function_;
+  c10::impl::ExcludeDispatchKeyGuard no_autocast_;
+};
+
 // Makes the operators known to LibTorch, once. Throws if another copy of this library did so before: which of the two
 // would run could not be told.
 void register_taps();

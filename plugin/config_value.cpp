@@ -125,6 +125,11 @@ std::vector<ConfigValue> ConfigValue::items(std::string_view allowed) const {
   return items;
 }
 
+std::string ConfigValue::object_text() const {
+  if (!json_->is_object()) refuse("an object");
+  return json_->dump();
+}
+
 std::vector<ConfigValue> ConfigValue::members() const {
   if (!json_->is_object()) refuse("an object");
   std::vector<ConfigValue> members;

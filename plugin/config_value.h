@@ -33,6 +33,8 @@ class ConfigValue {
   [[nodiscard]] std::size_t one_of(std::span<const std::string_view> names) const;
   [[nodiscard]] std::vector<ConfigValue> items(std::string_view allowed) const;
   [[nodiscard]] std::vector<ConfigValue> members() const;
+  // The text of an object, for who reads it by itself.
+  [[nodiscard]] std::string object_text() const;
 
   [[nodiscard]] const std::string& key() const { return key_; }  // within its object
   // With the keys above it, as it stands in a message: "saetap.tokens.buffer_rows", in quotes, on one line.

@@ -125,7 +125,7 @@ typedef struct saetap_call {
 
 /* Strings stay valid as long as recording goes on. */
 typedef struct saetap_site_info {
-  uint32_t struct_size; /* of this structure, as the library knows it */
+  uint32_t struct_size; /* sizeof(saetap_site_info) as its reader knows it: set it before site_at() */
   int32_t id;           /* the site's number in the store */
   const char* name;
   const char* module_type; /* of a TorchScript module; of a site attached by the program its name */
@@ -140,6 +140,7 @@ typedef struct saetap_site_info {
 
 /* What was seen of a site so far: rows and calls since the run began. */
 typedef struct saetap_site_counts {
+  uint32_t struct_size; /* sizeof(saetap_site_counts): set it before site_counts() */
   uint64_t steps;
   uint64_t steps_collected;
   uint64_t calls;
@@ -150,7 +151,8 @@ typedef struct saetap_site_counts {
   uint64_t rows_ambiguous; /* of the collected: several tokens could be it, and none was taken */
 } saetap_site_counts;
 
-/* Totals of one feature over the window that is open. Moments are of the active values alone (finite and not 0). */
+/* This and the next are given as arrays, and so never grow.
+ * Totals of one feature over the window that is open. Moments are of the active values alone (finite and not 0). */
 typedef struct saetap_statistics {
   uint64_t active;
   double sum;
@@ -274,22 +276,24 @@ typedef struct saetap_api {
 
   /* Declares a site. The same name again gives the same site; with other sizes it is refused. */
   int (*attach)(const saetap_site_spec* spec, saetap_site** site);
-  /* The decoder's directions as they are now, [F, d_out] floating; copied, in half precision. What was set last is
-   * saved at the next checkpoint. */
+  /* The decoder's directions as they are now, [F, d_out] floating; copied, in half precision. What was set last before
+   * the latest batch is saved at the next checkpoint. */
   int (*set_decoder)(saetap_site* site, const saetap_array* directions);
   /* Takes note of one batch. Costs what a hooked call costs; nothing of it is kept by reference. A batch that cannot be
-   * read (shape, type, an index out of range) is refused, and the site goes on. */
+   * read (shape, type, an index out of range or twice in a row) is refused, and the site goes on. */
   int (*observe)(saetap_site* site, const saetap_call* call);
   /* What a language model computed from its tokens, so that rows are found again however they are buffered and
    * shuffled. `model`: its name. `tokens`: [batch, length] integers. `mask`: [batch, length], 0 for what does not count,
    * or NULL. `rows`: [batch, length, d] or [batch · length, d], floating. */
   int (*observe_model)(const char* model, const saetap_array* tokens, const saetap_array* mask,
                        const saetap_array* rows);
-  /* Ends a step of every site: from now on the program tells where a step ends, and calls with gradients do not (for
-   * gradients that are summed over several calls). */
+  /* Ends a step of every site: from now on the program tells where a step ends, and calls do not (for gradients that
+   * are summed over several calls, or where nothing is trained). Call it before the first batch, too, or each call of
+   * the first step counts as one. */
   int (*step)(void);
 
-  /* How many sites there are, those hooked in TorchScript modules included; and each, in the order of their ids. */
+  /* How many sites there are, those hooked in TorchScript modules included: each from its first batch on. `place`: in
+   * the order of their ids. What follows may also be called from a callback of one's own (but for site_counts). */
   int (*site_count)(int64_t* count);
   int (*site_at)(int64_t place, saetap_site_info* site);
   int (*site_counts)(int64_t place, saetap_site_counts* counts);

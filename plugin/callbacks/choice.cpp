@@ -49,13 +49,18 @@ ProgressOptions read_progress(const ConfigValue& options) {
 CallbackChoice read_callbacks(const ConfigValue& value) {
   std::array<bool, kCallbackNames.size()> named{};
   CallbackChoice choice;
-  for (const ConfigValue& callback : value.items("a list of objects with a \"name\"")) {
-    std::optional<ConfigValue> name, options;
+  for (const ConfigValue& callback : value.items("a list of objects with a \"name\" or a \"library\"")) {
+    std::optional<ConfigValue> name, library, options;
     for (const ConfigValue& member : callback.members()) {
-      if (member.key() != "name" && member.key() != "options") member.refuse("one of the keys \"name\", \"options\"");
-      (member.key() == "name" ? name : options) = member;
+      const bool known = member.key() == "name" || member.key() == "library" || member.key() == "options";
+      if (!known) member.refuse("one of the keys \"name\", \"library\", \"options\"");
+      (member.key() == "name" ? name : member.key() == "library" ? library : options) = member;
     }
-    if (!name) callback.refuse("an object with a \"name\"");
+    if (name.has_value() == library.has_value()) callback.refuse("an object with a \"name\" or a \"library\"");
+    if (library) {
+      choice.libraries.push_back({library->text(1), options ? options->object_text() : "{}"});
+      continue;
+    }
     const std::size_t which = name->one_of(kCallbackNames);
     if (std::exchange(named[which], true)) name->refuse("each callback once");
     if (kCallbackNames[which] == "jsonl") {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace saetap {
 
@@ -18,15 +19,21 @@ struct JsonLinesOptions {
 struct ProgressOptions {
   std::int64_t seconds = 60;  // between two lines
 };
+// Somebody's own, in a library that exports saetap_callback_open: see plugin/saetap.h.
+struct LibraryOptions {
+  std::string path;     // as for dlopen()
+  std::string options;  // JSON text of an object, for the library
+};
 // What is told of everything that is found. Statistics are always kept.
 struct CallbackChoice {
   bool top_samples = true;
   bool random_samples = true;
+  std::vector<LibraryOptions> libraries;
   std::optional<JsonLinesOptions> jsonl;
   std::optional<ProgressOptions> progress;
 };
 
-// A list of objects with a "name" and, if need be, "options". If none of the keepers (top_samples, random_samples,
+// A list of objects with a "name" or the path of a "library" and, if need be, "options". If none of the keepers (top_samples, random_samples,
 // statistics) is named, all of them are meant. Throws ConfigError.
 [[nodiscard]] CallbackChoice read_callbacks(const ConfigValue& value);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "plugin/log.h"
 #include "plugin/session/float_rows.h"
@@ -85,11 +86,22 @@ std::vector<float> AttachedSite::compared_decoder(const Site& site, const Featur
   return compared_rows(directions_of(decoder_weight(tap, owner), tap.decoder_layout, site), site);
 }
 
-void AttachedSite::count(std::int64_t rows, bool grad_enabled) {
-  // A step is a grad-enabled call; a call without gradients belongs to the latest step.
-  if (grad_enabled) ++counts_.steps;
+bool AttachedSite::count(std::int64_t rows, bool grad_enabled, bool steps_told) {
+  // A step is a grad-enabled call, or what the program says; a call without gradients belongs to the latest step.
+  const bool begins = steps_told ? !in_step_ : grad_enabled;
+  if (begins) {
+    ++counts_.steps;
+    step_collected_ = false;
+  }
+  in_step_ = steps_told;
   ++counts_.calls;
   counts_.rows_seen += static_cast<std::uint64_t>(rows);
+  return begins;
+}
+
+void AttachedSite::end_step(Collection& collection) {
+  if (!std::exchange(in_step_, false)) return;
+  collection.step({site_, counts_.steps - 1, step_collected_});
 }
 
 void AttachedSite::handle(const FeatureTap& tap, const hooks::FeatureEvent& event, const CallShape& shape,
@@ -99,7 +111,8 @@ void AttachedSite::handle(const FeatureTap& tap, const hooks::FeatureEvent& even
   released_directions_.clear();
 
   const auto& config = context.config;
-  count(shape.rows, event.grad_enabled);
+  const bool begins = count(shape.rows, event.grad_enabled, context.steps_told);
+  const bool whole_step = begins && !context.steps_told;  // this call is one
   const auto step = counts_.steps > 0 ? counts_.steps - 1 : 0;
   const bool due = step % static_cast<std::uint64_t>(config.sample_collection_freq) == 0;
   const bool wanted = event.phase == Phase::train ? config.collect_train : config.collect_eval;
@@ -107,10 +120,10 @@ void AttachedSite::handle(const FeatureTap& tap, const hooks::FeatureEvent& even
   try {
     if (collected && shape.rows > 0) collect_call(tap, event, shape, step, context);
   } catch (...) {
-    if (event.grad_enabled) context.collection.step({site_, step, false});
+    if (whole_step) context.collection.step({site_, step, false});
     throw;
   }
-  if (event.grad_enabled) context.collection.step({site_, step, collected});
+  if (whole_step) context.collection.step({site_, step, collected});
 }
 
 void AttachedSite::collect_call(const FeatureTap& tap, const hooks::FeatureEvent& event, const CallShape& shape,
@@ -120,13 +133,17 @@ void AttachedSite::collect_call(const FeatureTap& tap, const hooks::FeatureEvent
   if (place == ScanPlace::host) context.device_queue.finish();  // calls are handled in their order
   auto call = read_call(tap, event, shape, site_.group, place);
   if (context.config.activation_scale == ActivationScale::decoder_norm) scale(tap, call);
-  if (event.grad_enabled) ++counts_.steps_collected;
+  if (event.grad_enabled || context.steps_told) note_collected_step();
   counts_.rows_collected += static_cast<std::uint64_t>(call.rows);
   if (place == ScanPlace::device) {
     collect_on_device(call, step, event.phase, context);
   } else {
     collect(call, step, event.phase, context);
   }
+}
+
+void AttachedSite::note_collected_step() {
+  if (!std::exchange(step_collected_, true)) ++counts_.steps_collected;
 }
 
 // In units of what a feature adds to the output.

@@ -23,6 +23,7 @@ struct SiteContext {
   Collection& collection;
   DeviceQueue& device_queue;
   SequenceId unresolved;  // names this run: see Provenance::resolve
+  bool steps_told;        // by the program; else each call with gradients is a step
 };
 
 // Scans on LibTorch's threads, each with a range of the features.
@@ -39,9 +40,11 @@ class AttachedSite {
   // What the callbacks want; before the first call.
   void listen(std::shared_ptr<BarBoard> board) { board_ = std::move(board); }
 
-  // Counts one call of so many rows. By itself for calls after the site was switched off: the share seen has to stay
-  // true.
-  void count(std::int64_t rows, bool grad_enabled);
+  // Counts one call of so many rows, and returns whether a step begins with it. By itself for calls after the site was
+  // switched off: the share seen has to stay true.
+  bool count(std::int64_t rows, bool grad_enabled, bool steps_told);
+  // Where the program tells steps: one is over.
+  void end_step(Collection& collection);
   // Handles one tapped call. Throws what must switch the site off.
   void handle(const FeatureTap& tap, const hooks::FeatureEvent& event, const CallShape& shape, SiteContext& context);
 
@@ -69,6 +72,7 @@ class AttachedSite {
  private:
   void collect_call(const FeatureTap& tap, const hooks::FeatureEvent& event, const CallShape& shape, std::uint64_t step,
                     SiteContext& context);
+  void note_collected_step();
   void scale(const FeatureTap& tap, TappedCall& call) const;
   void collect(const TappedCall& call, std::uint64_t step, Phase phase, SiteContext& context);
   // A call that is scanned where its features lie, and handled when the device got so far.
@@ -87,6 +91,8 @@ class AttachedSite {
 
   Site site_;
   SiteCounts counts_;
+  bool in_step_ = false;         // it has begun, and the program will tell its end
+  bool step_collected_ = false;  // of the latest step: at least one call
   bool off_ = false;
   // Given up once the object is dead: what is left of it still holds its compilation unit, and with it frozen weights.
   std::optional<c10::weak_intrusive_ptr<c10::ivalue::Object>> owner_;

@@ -6,6 +6,7 @@
 
 #include "hooks/libtorch.h"
 #include "plugin/callbacks/json_lines.h"
+#include "plugin/callbacks/library_callback.h"
 #include "plugin/callbacks/progress_lines.h"
 #include "plugin/log.h"
 #include "plugin/session/run_identity.h"
@@ -74,6 +75,16 @@ Collection::Collection(const Config& config, const std::string& program, std::sh
   if (config_.callbacks.progress) {
     const auto say = [](const std::string& line) { log(LogLevel::info, line); };
     callbacks_.add("progress", std::make_shared<ProgressLines>(*config_.callbacks.progress, say));
+  }
+  for (const auto& library : config_.callbacks.libraries) add_library(library);
+}
+
+// A library that cannot be had costs what it would have done, not the recording.
+void Collection::add_library(const LibraryOptions& library) {
+  try {
+    callbacks_.add(library.path, std::make_shared<LibraryCallback>(library, saetap_get_api(SAETAP_ABI_VERSION)));
+  } catch (const std::exception& error) {
+    log(LogLevel::error, "no callback   " + library.path + ": " + error.what());
   }
 }
 
@@ -269,6 +280,15 @@ void Collection::save_json(const std::string& store_path) {
     if (std::exchange(said_no_json_, error.what()) == error.what()) return;
     warn("not written   " + path + ": " + said_no_json_ + "; the store is whole");
   }
+}
+
+bool Collection::look(std::function<void(const SampleCollector&)> look) {
+  if (is_current()) {
+    look(*collector_);
+    return true;
+  }
+  thread_.post(0, [this, look = std::move(look)] { look(*collector_); });
+  return thread_.drain(kStandstill);
 }
 
 bool Collection::finish(std::chrono::steady_clock::time_point until) {

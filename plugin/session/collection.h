@@ -65,6 +65,9 @@ class Collection {
   [[nodiscard]] bool save_requested() const { return save_requested_; }
   // Waits until all that was posted is done. False from a callback.
   bool drain() { return thread_.drain(); }
+  // Has somebody look at what is kept, on the collector's thread (from a callback: here), behind all that was posted.
+  // False if that thread stands still: then it may yet look later, so that what it writes to must live as long.
+  [[nodiscard]] bool look(std::function<void(const SampleCollector&)> look);
   // The last event of the callbacks, behind all that was posted. False if that was not done by `until`: what waits is
   // given up then, and this must stay, for the thread may be in the middle of something.
   bool finish(std::chrono::steady_clock::time_point until);
@@ -88,6 +91,7 @@ class Collection {
  private:
   [[nodiscard]] bool is_rank() const { return header_.rank.ranks > 1; }
   void clear_the_place();
+  void add_library(const LibraryOptions& library);
   [[nodiscard]] std::string events_path() const;
   void stand_still();
   bool drain_until(std::chrono::steady_clock::time_point until);

@@ -32,7 +32,10 @@ FeatureTap::FeatureTap(const hooks::Meeting& meeting, const hooks::FeatureSite& 
   if (found.decoder_constant.defined()) decoder_constant.emplace(found.decoder_constant.getIntrusivePtr());
 }
 
+FeatureTap::FeatureTap(Site declared) : site(std::move(declared)) {}
+
 at::Tensor decoder_weight(const FeatureTap& tap, const c10::IValue& owner) {
+  if (tap.decoder_told.defined()) return tap.decoder_told;
   if (tap.decoder_attribute.empty()) {
     auto constant = tap.decoder_constant ? tap.decoder_constant->lock()
                                          : c10::intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>();

@@ -15,8 +15,10 @@ struct FeatureTap {
 
   // `path`: of the SAE inside the module that was met.
   FeatureTap(const hooks::Meeting& meeting, const hooks::FeatureSite& found, std::string path);
+  // A site that the program declares. The name is its identity.
+  explicit FeatureTap(Site declared);
 
-  Site site;  // of one group; id, name and group are not settled yet
+  Site site;  // of one group; id, group, and of a site that was found the name, are not settled yet
   hooks::CodeForm form = hooks::CodeForm::dense;
   bool distinct_pairs = true;
   std::int64_t groups = 1;
@@ -24,7 +26,8 @@ struct FeatureTap {
   std::optional<std::int64_t> group_axis;
 
   std::string decoder_attribute;               // from the owner, with dots; empty for a constant of a frozen graph
-  std::optional<WeakTensor> decoder_constant;  // of a frozen graph
+  std::optional<WeakTensor> decoder_constant;  // of a frozen graph, or a parameter that the program named
+  at::Tensor decoder_told;                     // a copy of what the program gave; undefined: none
   hooks::WeightLayout decoder_layout;
   bool decoder_normalised = false;
 

@@ -15,6 +15,7 @@
 #include "plugin/log.h"
 #include "plugin/session/libtorch_version.h"
 #include "plugin/session/session.h"
+#include "plugin/session/torch_operators.h"
 #include "plugin/store/sqlite.h"
 
 namespace saetap {
@@ -101,6 +102,9 @@ saetap_status guarded(std::string& why, Action action) noexcept {
   } catch (const ConfigError& error) {
     why = error.what();
     return SAETAP_BAD_CONFIG;
+  } catch (const NotRecording& error) {
+    why = error.what();
+    return SAETAP_NOT_RUNNING;
   } catch (const std::exception& error) {
     why = error.what();
   } catch (...) {
@@ -110,6 +114,12 @@ saetap_status guarded(std::string& why, Action action) noexcept {
 }
 
 }  // namespace
+
+std::shared_ptr<Session> process_session() {
+  auto session = current_session();
+  if (session == nullptr) throw NotRecording();
+  return session;
+}
 
 saetap_status start_process_session(const Config& config, std::string& why) noexcept {
   return guarded(why, [&] {
@@ -134,6 +144,7 @@ saetap_status start_process_session(const Config& config, std::string& why) noex
     settled.output_dir = std::filesystem::absolute(config.output_dir).string();
     const auto session = std::make_shared<Session>(settled, command_line());
     session->start();
+    register_torch_operators();  // after a second copy of this library was refused
     std::atomic_store(&running(), session);
     static const int once = [] {
       pthread_atfork(let_sqlite_end_before_fork, let_sqlite_go_on_after_fork, hooks::Discovery::abandon);
@@ -147,11 +158,7 @@ saetap_status start_process_session(const Config& config, std::string& why) noex
 
 saetap_status set_process_tokens(const ToldTokens& told, std::string& why) noexcept {
   return guarded(why, [&] {
-    const auto session = current_session();
-    if (session == nullptr) {
-      why = "nothing is being recorded";
-      return SAETAP_NOT_RUNNING;
-    }
+    const auto session = process_session();
     constexpr std::int64_t kMost = std::int64_t{1} << 31;
     const bool sized = told.batch > 0 && told.length > 0 && told.batch <= kMost && told.length <= kMost / told.batch &&
                        told.row_count >= 0;
@@ -176,11 +183,7 @@ saetap_status set_process_tokens(const ToldTokens& told, std::string& why) noexc
 
 saetap_status set_process_token_text(saetap_token_text text, void* user, std::string& why) noexcept {
   return guarded(why, [&] {
-    const auto session = current_session();
-    if (session == nullptr) {
-      why = "nothing is being recorded";
-      return SAETAP_NOT_RUNNING;
-    }
+    const auto session = process_session();
     TokenText text_of;
     if (text != nullptr) text_of = [text, user](std::int32_t id) { return text_from(text, user, id); };
     session->set_token_text(std::move(text_of));
@@ -190,11 +193,7 @@ saetap_status set_process_token_text(saetap_token_text text, void* user, std::st
 
 saetap_status checkpoint_process_session(std::string& why) noexcept {
   return guarded(why, [&] {
-    const auto session = current_session();
-    if (session == nullptr) {
-      why = "nothing is being recorded";
-      return SAETAP_NOT_RUNNING;
-    }
+    const auto session = process_session();
     if (session->checkpoint()) return SAETAP_OK;
     why = "the checkpoint could not be saved, see the log";
     return SAETAP_FAILED;
@@ -203,17 +202,13 @@ saetap_status checkpoint_process_session(std::string& why) noexcept {
 
 saetap_status stop_process_session(std::string& why) noexcept {
   return guarded(why, [&] {
-    if (current_session() == nullptr) {
-      why = "nothing is being recorded";
-      return SAETAP_NOT_RUNNING;
+    if (process_session()->is_callback_thread()) {
+      why = "called from within a callback";
+      return SAETAP_FAILED;
     }
     // Held to the end: a start meanwhile would have its hooks taken away by this stop.
     const Starting turn;
-    const auto session = current_session();
-    if (session == nullptr) {
-      why = "nothing is being recorded";
-      return SAETAP_NOT_RUNNING;
-    }
+    const auto session = process_session();
     switch (session->finish()) {
       case Session::End::done:
         break;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "plugin/config.h"
@@ -9,6 +10,10 @@
 
 namespace saetap {
 
+class Session;
+
+// The session that records. Throws NotRecording where there is none, and in a forked child of one that has one.
+[[nodiscard]] std::shared_ptr<Session> process_session();
 // Starts the process's session. Returns a status and, unless it is SAETAP_OK, fills `why` with one line. Throws
 // nothing.
 [[nodiscard]] saetap_status start_process_session(const Config& config, std::string& why) noexcept;

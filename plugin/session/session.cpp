@@ -7,42 +7,13 @@
 #include "plugin/log.h"
 #include "plugin/session/float_rows.h"
 #include "plugin/session/run_identity.h"
+#include "plugin/session/session_turn.h"
 #include "plugin/session/site_choice.h"
 #include "plugin/session/token_mask.h"
 #include "plugin/session/token_rules.h"
 #include "plugin/trace/row_file.h"
 
 namespace saetap {
-
-// Holds the session for one event, unless it is over or this very thread is inside already.
-class Session::Turn {
- public:
-  explicit Turn(Session& session) : session_(session) {
-    if (session.is_copy()) return;
-    if (session.inside_.load() == std::this_thread::get_id() || session.collection_.is_current()) return;
-    if (session.finished_) return;  // not to wait for the last save
-    lock_ = std::unique_lock(session.mutex_);
-    if (session.finished_) return;
-    session.inside_.store(std::this_thread::get_id());
-    begin_ = Clock::now();
-    if (session.first_tap_ == Clock::time_point{}) session.first_tap_ = session.latest_save_ = begin_;
-    granted_ = true;
-  }
-  ~Turn() {
-    if (!granted_) return;
-    const auto end = Clock::now();
-    session_.facts_.seconds_inside += std::chrono::duration<double>(end - begin_).count();
-    session_.facts_.seconds_total = std::chrono::duration<double>(end - session_.first_tap_).count();
-    session_.inside_.store({});
-  }
-  explicit operator bool() const { return granted_; }
-
- private:
-  Session& session_;
-  std::unique_lock<std::timed_mutex> lock_;
-  Clock::time_point begin_;
-  bool granted_ = false;
-};
 
 Session::Session(Config config, std::string program)
     : config_(std::move(config)),
@@ -163,7 +134,8 @@ AttachedSite& Session::site_of(const FeatureTap& tap, const c10::IValue& owner, 
   }
   Site site = tap.site;
   site.group = group;
-  const auto name = site.module_type + (site.path.empty() ? "" : "." + site.path) + "." + site.method + "." +
+  // One that the program declared has a name of its own.
+  const auto name = !site.name.empty() ? site.name : site.module_type + (site.path.empty() ? "" : "." + site.path) + "." + site.method + "." +
                     std::to_string(site.features) + (group < 0 ? "" : "[" + std::to_string(group) + "]");
   const auto is_taken = [&](const std::string& one) {
     return std::any_of(sites_.begin(), sites_.end(),
@@ -206,13 +178,13 @@ void Session::on_features(const hooks::FeatureEvent& event) noexcept {
 
 void Session::handle_features(const FeatureTap& tap, const hooks::FeatureEvent& event) {
   const auto shape = shape_of_call(tap, event);
-  SiteContext context{config_, provenance_, collection_, device_queue_, unresolved_};
+  SiteContext context{config_, provenance_, collection_, device_queue_, unresolved_, steps_told_};
   device_queue_.advance();
   std::string failure;  // of a stack, the first layer's
   for (std::int64_t group = 0; group < shape.groups; ++group) {
     auto& site = site_of(tap, event.owner, shape.stack ? group : -1);
     if (tap.failed || site.off()) {
-      site.count(shape.rows, event.grad_enabled);
+      site.count(shape.rows, event.grad_enabled, steps_told_);
       continue;
     }
     try {
@@ -331,6 +303,7 @@ SessionFacts Session::facts() {
 }
 
 std::vector<std::pair<Site, SiteCounts>> Session::sites() {
+  if (is_callback_thread()) throw std::runtime_error("called from within a callback");
   const std::lock_guard lock(mutex_);
   std::vector<std::pair<Site, SiteCounts>> all;
   for (const auto& [id, site] : sites_) all.emplace_back(site->site(), site->counts());

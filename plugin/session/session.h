@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -18,6 +19,7 @@
 #include "plugin/config.h"
 #include "plugin/session/attached_site.h"
 #include "plugin/session/collection.h"
+#include "plugin/session/declared_site.h"
 #include "plugin/session/device_queue.h"
 #include "plugin/session/feature_tap.h"
 #include "plugin/session/lines.h"
@@ -39,6 +41,24 @@ class Session : public hooks::Listener, public std::enable_shared_from_this<Sess
   void start();
   // The tokens that the rows of the sites' next calls are: see Provenance::tell.
   void set_tokens(const TokenMatrix& tokens, std::span<const std::int64_t> rows);
+
+  // ---- sites that the program declares: session_declared.cpp. These throw one line: std::invalid_argument for what
+  // ---- cannot be, NotRecording, std::runtime_error for the rest.
+  // Its number, for the calls below; of a name declared before the same. It has a place among the sites from its first
+  // batch on.
+  int declare(const DeclaredSite& site);
+  // Its decoder, read at checkpoints: [F, d_out], or [d_out, F] if `transposed`. A parameter is held weakly.
+  void set_decoder(int declared, const at::Tensor& directions, bool transposed, HoldDecoder hold);
+  // One batch: see DeclaredSite.
+  void observe(int declared, const DeclaredCall& call);
+  // What a language model that no tap sees computed from its tokens.
+  void observe_model(const std::string& model, const at::Tensor& tokens, const at::Tensor& mask,
+                     const at::Tensor& rows);
+  // A step of every site is over. From the first time on only this makes steps.
+  void end_step();
+  // Has somebody look at what is kept, when everything up to now is in. May be called from a callback.
+  void look(const std::function<void(const SampleCollector&)>& look);
+
   // The program's own text of tokens; a callback that knows one goes before it.
   void set_token_text(TokenText text);
   // For tests: calls on the host take the way of those on an accelerator that is done when it was asked so often.
@@ -64,7 +84,10 @@ class Session : public hooks::Listener, public std::enable_shared_from_this<Sess
   // How often, and how long, calls waited for the collector.
   [[nodiscard]] QueueWaits waits() const { return collection_.waits(); }
   [[nodiscard]] SessionFacts facts();
+  // In the order of their ids. Throws std::runtime_error from a callback.
   [[nodiscard]] std::vector<std::pair<Site, SiteCounts>> sites();
+  // Whether this is called from a callback.
+  [[nodiscard]] bool is_callback_thread() const { return collection_.is_current(); }
 
   hooks::Wanted on_meeting(const hooks::Meeting& meeting) override;
   void on_failure(const std::string& what) override;
@@ -73,7 +96,8 @@ class Session : public hooks::Listener, public std::enable_shared_from_this<Sess
 
  private:
   using Clock = std::chrono::steady_clock;
-  class Turn;  // the session's lock and its stopwatch
+  class Turn;  // see session_turn.h
+  class Request;
   // The session's lock, for what a program asks for. It may exit from a signal handler meanwhile.
   class Inside {
    public:
@@ -118,8 +142,9 @@ class Session : public hooks::Listener, public std::enable_shared_from_this<Sess
   DeviceQueue device_queue_;
   std::uint64_t calls_lost_ = 0;
   SequenceId unresolved_ = 0;
+  bool steps_told_ = false;
 
-  std::map<int, FeatureTap> feature_taps_;  // by tap
+  std::map<int, FeatureTap> feature_taps_;  // by tap; of declared sites the number is below 0
   std::map<int, TokenStreamTap> stream_taps_;
   std::set<std::string> said_;                          // what is said once, however often a method is met
   std::map<int, std::unique_ptr<AttachedSite>> sites_;  // by Site::id
