@@ -10,6 +10,7 @@
 #   make test-threads  the core's tests under ThreadSanitizer
 #   make test-memory   the core's and the program's tests under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make fuzz      every reader of files by random ones, a minute each (make fuzz FUZZ_SECONDS=5)
+#   make docs      reference pages of the C, C++ and Python interfaces, in build/docs
 #   make lint      check the formatting
 #   make build     configure and compile only (a LibTorch of your own: make build CMAKE_PREFIX_PATH=/path/to/libtorch)
 #   make clean     remove what was built; `make distclean` also the virtual environment and the demo's files
@@ -37,7 +38,7 @@ BENCHED := $(BUILD)/benchmarks
 # What tests of faults say they tried, and what was lost.
 FAULTS := $(CURDIR)/$(BUILD)/faults.jsonl
 
-.PHONY: demo test test-long reliability test-libraries test-threads test-memory fuzz provenance bench lint build venv packages prepared clean distclean
+.PHONY: demo test test-long reliability test-libraries test-threads test-memory fuzz provenance bench docs docs-python lint build venv packages prepared clean distclean
 
 demo: build prepared
 	DEMO_TOKENS=$(DEMO_TOKENS) examples/run_demo.sh $(BUILD)/bin
@@ -124,8 +125,25 @@ venv: .venv/ready
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r examples/requirements.txt
 	touch $@
 
+# From the headers' comments and the docstrings; whatever is not documented, or not as it should be, is an error.
+docs: packages docs-python
+	@.ci/install_packages.sh .ci/apt-packages-docs.txt
+	rm -rf build/docs/cpp build/docs/xml
+	mkdir -p build/docs
+	doxygen docs/Doxyfile
+	$(PYTHON) docs/check_reference.py build/docs/xml
+
+docs-python: .venv/docs/ready
+	rm -rf build/docs/python
+	PYTHONPATH=.venv/docs:integrations/python $(PYTHON) -W error::UserWarning:pdoc -m pdoc saetap \
+	  --docformat markdown --no-search -o build/docs/python
+
+.venv/docs/ready: docs/requirements.txt .venv/ready
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .venv/docs -r $<
+	touch $@
+
 lint: packages
-	git ls-files '*.cpp' '*.h' | xargs clang-format --dry-run --Werror
+	git ls-files '*.cpp' '*.h' '*.hpp' '*.c' | xargs clang-format --dry-run --Werror
 
 clean:
 	rm -rf build
