@@ -1,0 +1,272 @@
+"""An SAE that is an eager nn.Module: what its methods are given and return goes to the plugin."""
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import threading
+import weakref
+from typing import Any, Callable
+
+import torch
+from torch import nn
+
+from saetap import hooks, log, recording
+from saetap.library import SaetapError, operators
+from saetap.parts import Decoder, Parts
+from saetap.products import DecoderProducts
+
+DECODE, FORWARD = "decode", "forward"
+
+
+@dataclasses.dataclass
+class Pass:
+    """One call of the module that is going on, on this thread."""
+
+    rows: torch.Tensor | None
+    encoding: bool  # inside a method that encodes: what it calls itself does not count
+    counted: bool = False  # its features were seen: further decodes (auxiliary losses) are none of its own
+
+
+class SeenSae:
+    """What is seen of one attached SAE. Any thread; never raises inside the module's calls: the first thing that cannot be
+    read is said once, and nothing more is seen of it."""
+
+    def __init__(self, module: nn.Module, name: str, parts: Parts) -> None:
+        self.name, self.parts, self.off = name, parts, False
+        self._module = weakref.ref(module)
+        self._site = 0
+        self._decoder_told: Any = lambda: None
+        self._local = threading.local()
+        self._told_rows: torch.Tensor | None = None  # of a method that was named for it
+        self._trains_by_encoding = False
+        self._ends: list[Callable[[], None]] = []
+        self.description = ""
+
+    def declare_now(self) -> None:
+        """Where its sizes are known before the first call, so that what is wrong is said to who attaches it."""
+        decoder = self.parts.decoder
+        if decoder is not None and self.parts.features is not None:
+            self._declare(self.parts.features, self.parts.d_in or decoder.d_out)
+
+    # ---- what is watched ----
+
+    def watch_methods(self) -> None:
+        """The way without names: what the methods that encode return, and where they are not called what enters decode;
+        without such methods what enters the decoder's product."""
+        module = self._module()
+        self.description = f"what {self.parts.encoders[0]} returns" if self.parts.encoders else "what enters the decoder"
+        self._watch(module, FORWARD, self._around_forward)
+        for name in self.parts.encoders:
+            self._watch(module, name, self._around_encoder)
+        if callable(getattr(module, DECODE, None)):
+            self._watch(module, DECODE, self._around_decode)
+
+    def watch_features(self, features: str) -> None:
+        """What a method or a submodule returns, by name; of one whose name begins with "dec" what it is given."""
+        module = self._module()
+        given = features.rpartition(".")[2].lower().startswith("dec")
+        inner = dict(module.named_modules()).get(features)
+        self.description = f"what {features} {'is given' if given else 'returns'}"
+        if features != FORWARD:
+            self._watch(module, FORWARD, self._around_forward)
+        if inner is not None:
+            def see(args: tuple, *output: Any) -> None:
+                self._see_once(args if given else output[0])
+            hook = hooks.ForwardHook(inner, see)
+            handle = inner.register_forward_pre_hook(hook) if given else inner.register_forward_hook(hook)
+            self._ends.append(handle.remove)
+            return
+
+        def around(_: str, call: Callable, args: tuple, kwargs: dict) -> Any:
+            outer = self._current()
+            rows = outer.rows if outer else first_tensor(args, kwargs)
+            if given:
+                self._see_once(args, rows=None)
+                return call(*args, **kwargs)
+            result = call(*args, **kwargs)
+            self._see_once(result, rows=rows)
+            return result
+        self._watch(module, features, around)
+
+    def watch_rows(self, rows: Any) -> None:
+        """(object, "method"): the method's first tensor; or the name of a method or submodule of the module."""
+        target, name = rows if isinstance(rows, tuple) else (self._module(), rows)
+        inner = dict(target.named_modules()).get(name) if isinstance(target, nn.Module) else None
+
+        def note(*given: Any) -> None:
+            self._told_rows = detached(first_tensor(given[0], {}))
+        if inner is not None:
+            self._ends.append(inner.register_forward_pre_hook(hooks.ForwardHook(inner, note)).remove)
+            return
+
+        def around(_: str, call: Callable, args: tuple, kwargs: dict) -> Any:
+            self._told_rows = detached(first_tensor(args, kwargs))
+            try:
+                return call(*args, **kwargs)
+            finally:
+                self._told_rows = None
+        self._watch(target, name, around)
+
+    def _watch(self, target: Any, name: str, around: hooks.Around) -> None:
+        self._ends.append(hooks.watch(target, name, around))
+
+    def remove(self) -> None:
+        while self._ends:
+            self._ends.pop()()
+
+    # ---- inside the module's calls ----
+
+    def _current(self) -> Pass | None:
+        return getattr(self._local, "current", None)
+
+    @contextlib.contextmanager
+    def _inside(self, entered: Pass) -> Any:
+        outer, self._local.current = self._current(), entered
+        try:
+            yield entered
+        finally:
+            self._local.current = outer
+
+    def _around_forward(self, _: str, call: Callable, args: tuple, kwargs: dict) -> Any:
+        if self.off or self._current() is not None:
+            return call(*args, **kwargs)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self._inside(Pass(detached(first_tensor(args, kwargs)), encoding=False)))
+            if not self.parts.encoders and self.parts.decoder is not None and not torch.compiler.is_compiling():
+                stack.enter_context(DecoderProducts(self.parts.decoder.weight.tensor(), self._see_product))
+            return call(*args, **kwargs)
+
+    def _see_product(self, values: torch.Tensor, indices: torch.Tensor | None) -> None:
+        self._see_once(values if indices is None else (values, indices))
+
+    def _around_encoder(self, _: str, call: Callable, args: tuple, kwargs: dict) -> Any:
+        outer = self._current()
+        if self.off or (outer is not None and outer.encoding):
+            return call(*args, **kwargs)
+        rows = outer.rows if outer is not None else detached(first_tensor(args, kwargs))
+        with self._inside(Pass(None, encoding=True)):
+            result = call(*args, **kwargs)
+        if outer is None or not outer.counted:
+            self._see(result, rows)
+        if outer is not None:
+            outer.counted = True
+        elif self._trains():
+            self._trains_by_encoding = True
+        return result
+
+    def _around_decode(self, _: str, call: Callable, args: tuple, kwargs: dict) -> Any:
+        outer = self._current()
+        if outer is None:
+            # A trainer that computes the code itself; others decode again for their losses.
+            if self._trains() and not self._trains_by_encoding:
+                self._see((*args, *kwargs.values()), None)
+        elif not outer.encoding and not outer.counted:
+            outer.counted = True
+            self._see((*args, *kwargs.values()), outer.rows)
+        return call(*args, **kwargs)
+
+    def _see_once(self, values: Any, rows: torch.Tensor | None = None) -> None:
+        outer = self._current()
+        if outer is not None:
+            if outer.counted:
+                return
+            outer.counted, rows = True, outer.rows
+        self._see(values, rows)
+
+    def _trains(self) -> bool:
+        module = self._module()
+        return torch.is_grad_enabled() and module is not None and module.training
+
+    @torch.compiler.disable
+    def _see(self, values: Any, rows: torch.Tensor | None) -> None:
+        if self.off or torch.jit.is_tracing():
+            return
+        try:
+            activations, indices = features_in(values, self.parts.features)
+            if not observable(activations):
+                return
+            train = self._trains()
+            with torch.no_grad():
+                rows = self._told_rows if self._told_rows is not None else rows
+                self._told_rows = None
+                rows = fitting_rows(activations, rows, self.parts.d_in)
+                if not self._site:
+                    self._declare(activations.shape[-1], rows.shape[-1] if rows is not None else activations.shape[-1])
+                self._tell_decoder()
+                operators().observe(self._site, activations.detach(), indices, rows, train)
+        except Exception as failed:  # inside somebody's training: nothing of ours may end it
+            self.off = True
+            log.warn(f"{self.name}: switched off: {log.first_line(failed)}")
+
+    # ---- what the plugin is told ----
+
+    def _declare(self, features: int, d_in: int) -> None:
+        decoder = self.parts.decoder
+        where = f"decoder {decoder.weight.path}" if decoder else "no decoder known"
+        self._site = recording.declare(self.name, features, d_in, decoder.d_out if decoder else d_in,
+                                       f"{self.name}: {self.description or 'features'} [.., {features}]; {where}")
+        self._tell_decoder()
+
+    def _tell_decoder(self) -> None:
+        """Again where the parameter was replaced: the plugin holds it weakly, and reads it at checkpoints."""
+        decoder = self.parts.decoder
+        if decoder is None:
+            return
+        weight = decoder.weight.tensor()
+        if self._decoder_told() is not weight:
+            with torch.no_grad():
+                operators().set_decoder(self._site, weight.detach() if not isinstance(weight, nn.Parameter) else weight,
+                                        decoder.transposed)
+            self._decoder_told = weakref.ref(weight)
+
+
+def first_tensor(args: tuple, kwargs: dict) -> torch.Tensor | None:
+    return next((value for value in (*args, *kwargs.values()) if isinstance(value, torch.Tensor)), None)
+
+
+def detached(tensor: torch.Tensor | None) -> torch.Tensor | None:
+    return None if tensor is None else tensor.detach()
+
+
+def observable(tensor: torch.Tensor) -> bool:
+    """False while a model is traced with tensors that hold nothing. Raises for those that are no plain tensors."""
+    if type(tensor) in (torch.Tensor, nn.Parameter):
+        return True
+    if type(tensor).__name__ in ("FakeTensor", "FunctionalTensor", "Proxy"):
+        return False
+    raise SaetapError(f"its activations are a {type(tensor).__name__}, which cannot be read")
+
+
+def features_in(values: Any, features: int | None) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Of what a method returned or was given: (activations [.., F] or sparse, None), or (values [.., k], indices)."""
+    if isinstance(values, torch.Tensor):
+        return values, None
+    if isinstance(values, dict):
+        values = tuple(values.values())
+    tensors = [value for value in values if isinstance(value, torch.Tensor)] if isinstance(values, (tuple, list)) else []
+    floating = [tensor for tensor in tensors if tensor.is_floating_point()]
+    if len(tensors) > 1 and tensors[0].is_floating_point() and tensors[1].dtype in (torch.int64, torch.int32):
+        if tensors[0].shape == tensors[1].shape:
+            return tensors[0], tensors[1]
+    wide = [tensor for tensor in floating if tensor.dim() and (features is None or tensor.shape[-1] == features)]
+    if not wide:
+        raise SaetapError(f"no tensor [.., {features}] and no pair of values and indices among {type(values).__name__} of "
+                          f"{[list(tensor.shape) for tensor in tensors]}")
+    return wide[0], None
+
+
+def fitting_rows(activations: torch.Tensor, rows: torch.Tensor | None, d_in: int | None) -> torch.Tensor | None:
+    """Rows as [.., d_in] with one for each row of the activations; None if they cannot be those."""
+    if rows is None or not rows.is_floating_point() or type(rows) not in (torch.Tensor, nn.Parameter):
+        return None
+    count = activations.numel() // activations.shape[-1] if activations.layout == torch.strided else None
+    if count is None:
+        count = 1
+        for size in activations.shape[:-1]:
+            count *= size
+    if d_in is None:
+        d_in = rows.shape[-1] if rows.dim() else 0
+    if count * d_in != rows.numel() or d_in == 0:
+        return None
+    return rows if rows.shape[-1] == d_in else rows.reshape(count, d_in)
+
