@@ -135,7 +135,7 @@ docs: packages docs-python
 
 docs-python: .venv/docs/ready
 	rm -rf build/docs/python
-	PYTHONPATH=.venv/docs:integrations/python $(PYTHON) -W error::UserWarning:pdoc -m pdoc saetap \
+	PYTHONPATH=.venv/docs:integrations/python $(PYTHON) -W error::UserWarning -m pdoc saetap \
 	  --docformat markdown --no-search -o build/docs/python
 
 .venv/docs/ready: docs/requirements.txt .venv/ready

@@ -14,7 +14,11 @@ set(SAETAP_PACKAGE_DIR lib/cmake/saetap)
 
 add_library(saetap_api INTERFACE)
 add_library(saetap::api ALIAS saetap_api)
-target_include_directories(saetap_api INTERFACE $<INSTALL_INTERFACE:include>)
+# What is built here finds the headers as if they were installed.
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/include)
+file(CREATE_LINK ${CMAKE_SOURCE_DIR}/plugin ${CMAKE_BINARY_DIR}/include/saetap SYMBOLIC)
+target_include_directories(saetap_api INTERFACE
+  $<INSTALL_INTERFACE:include> $<BUILD_INTERFACE:${CMAKE_BINARY_DIR}/include>)
 target_link_libraries(saetap_api INTERFACE ${CMAKE_DL_LIBS})
 set_target_properties(saetap_api PROPERTIES EXPORT_NAME api)
 install(TARGETS saetap_api EXPORT saetap_api_targets)
