@@ -57,8 +57,8 @@ class Array {
   Array(const Number* numbers, std::initializer_list<std::int64_t> shape,
         std::initializer_list<std::int64_t> strides = {}) noexcept
       : Array(numbers, element_type<Number>, shape.begin(), shape.size(),
-              strides.size() > 0 ? strides.begin() : nullptr) {
-    if (strides.size() > 0 && strides.size() != shape.size()) fault_ = "an array has as many strides as dimensions";
+              strides.size() == shape.size() ? strides.begin() : nullptr) {
+    if (strides.size() > 0 && !strided_) fault_ = "an array has as many strides as dimensions";
   }
 
   // The same of any type and number of dimensions. `shape`: [dims], copied. `strides`: [dims], copied, or nullptr.
@@ -66,8 +66,8 @@ class Array {
         const std::int64_t* strides = nullptr) noexcept
       : numbers_(numbers), type_(type), dims_(std::min(dims, kMaxDims)), strided_(strides != nullptr) {
     if (dims > kMaxDims) fault_ = "an array has at most 8 dimensions";
-    std::copy_n(shape, dims_, shape_.begin());
-    if (strided_) std::copy_n(strides, dims_, strides_.begin());
+    for (std::size_t i = 0; i < dims_; ++i) shape_[i] = shape[i];
+    for (std::size_t i = 0; strided_ && i < dims_; ++i) strides_[i] = strides[i];
   }
 
   // One that no call takes, for the reason that is given: a string that is never destroyed.
