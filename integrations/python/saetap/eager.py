@@ -132,8 +132,9 @@ class SeenSae:
             return call(*args, **kwargs)
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._inside(Pass(detached(first_tensor(args, kwargs)), encoding=False)))
-            if not self.parts.encoders and self.parts.decoder is not None and not torch.compiler.is_compiling():
-                stack.enter_context(DecoderProducts(self.parts.decoder.weight.tensor(), self._see_product))
+            decoder = self.parts.decoder
+            if not self.parts.encoders and decoder is not None and not torch.compiler.is_compiling():
+                stack.enter_context(DecoderProducts(decoder.weight.tensor(), decoder.features, self._see_product))
             return call(*args, **kwargs)
 
     def _see_product(self, values: torch.Tensor, indices: torch.Tensor | None) -> None:

@@ -5,7 +5,7 @@ import ctypes
 import json
 import os
 import threading
-from ctypes import (CFUNCTYPE, POINTER, c_char_p, c_double, c_float, c_int, c_int32, c_int64, c_uint8, c_uint32, c_uint64,
+from ctypes import (CFUNCTYPE, POINTER, c_char_p, c_double, c_float, c_int, c_int32, c_int64, c_uint32, c_uint64,
                     c_void_p)
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,8 @@ class SiteInfo(ctypes.Structure):
 
 
 class SiteCounts(ctypes.Structure):
-    _fields_ = [(name, c_uint64) for name in ("steps", "steps_collected", "calls", "rows_seen", "rows_collected",
-                                              "rows_excluded", "rows_resolved", "rows_ambiguous")]
+    _fields_ = [("struct_size", c_uint32), *((name, c_uint64) for name in (
+        "steps", "steps_collected", "calls", "rows_seen", "rows_collected", "rows_excluded", "rows_resolved", "rows_ambiguous"))]
 
 
 class Statistics(ctypes.Structure):
@@ -173,10 +173,8 @@ def operators() -> Any:
     return torch.ops.saetap
 
 
-# Pointers into memory that ctypes does not know about.
 def address(tensor: Any) -> c_void_p:
-    return c_void_p(tensor.data_ptr() if tensor is not None else None)
-
-
-__all__ = ["FAILED", "NOT_RUNNING", "OFF", "OK", "RUNNING", "SaetapError", "SiteCounts", "SiteInfo", "SiteSpec", "Sample",
-           "Statistics", "Table", "address", "check", "c_uint8", "operators", "table"]
+    """Of a tensor's or an array's memory; NULL for None."""
+    if tensor is None:
+        return c_void_p(None)
+    return c_void_p(tensor.data_ptr() if hasattr(tensor, "data_ptr") else tensor.ctypes.data)

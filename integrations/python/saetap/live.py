@@ -33,11 +33,11 @@ def sites() -> list[dict[str, Any]]:
     calls, rows_seen, rows_collected, rows_excluded, rows_resolved, rows_ambiguous. Any thread. Raises SaetapError."""
     found = []
     for place, info in enumerate(_infos()):
-        counts = library.SiteCounts()
+        counts = library.SiteCounts(struct_size=ctypes.sizeof(library.SiteCounts))
         check(library.table().site_counts(place, ctypes.byref(counts)))
         values = {name: getattr(info, name) for name, *_ in info._fields_[1:]}
         values = {name: value.decode() if isinstance(value, bytes) else value for name, value in values.items()}
-        found.append({**values, **{name: getattr(counts, name) for name, *_ in counts._fields_}})
+        found.append({**values, **{name: getattr(counts, name) for name, *_ in counts._fields_[1:]}})
     return found
 
 
@@ -58,7 +58,7 @@ def statistics(site: int | str | None = None) -> Table:
     `site`: a site's id or name; None: the first. Any thread. Raises SaetapError."""
     place, info = _place(site)
     totals = np.zeros(info.features, STATISTICS)
-    check(library.table().statistics(place, 0, info.features, totals.ctypes.data_as(ctypes.c_void_p)))
+    check(library.table().statistics(place, 0, info.features, library.address(totals)))
     return totals.view(Table)
 
 
@@ -67,7 +67,7 @@ def top_samples(site: int | str | None, feature: int, most: int = 100) -> Table:
     step, activation, token (-1: not known). Any thread. Raises SaetapError."""
     place, _ = _place(site)
     samples, count = np.zeros(max(most, 1), SAMPLE), ctypes.c_int64()
-    check(library.table().top_samples(place, feature, samples.ctypes.data_as(ctypes.c_void_p), most, ctypes.byref(count)))
+    check(library.table().top_samples(place, feature, library.address(samples), most, ctypes.byref(count)))
     return samples[:min(most, count.value)].view(Table)
 
 
@@ -76,6 +76,6 @@ def sample_tokens(sample: np.void, before: int = 20, after: int = 20) -> tuple[n
     row = np.array(sample, SAMPLE)
     tokens = np.zeros(before + 1 + after, np.int32)
     count, at = ctypes.c_int64(), ctypes.c_int64()
-    check(library.table().sample_tokens(row.ctypes.data_as(ctypes.c_void_p), before, after,
-                                        tokens.ctypes.data_as(ctypes.c_void_p), ctypes.byref(count), ctypes.byref(at)))
+    check(library.table().sample_tokens(library.address(row), before, after, library.address(tokens), ctypes.byref(count),
+                                        ctypes.byref(at)))
     return tokens[:count.value], at.value

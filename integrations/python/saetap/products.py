@@ -13,12 +13,13 @@ _PRODUCTS = {torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__, torch.m
 
 
 class DecoderProducts(TorchFunctionMode):
-    """While it is entered, `see(features, indices)` is told the other operand of each product with `weight` or a transpose
-    of it. Nothing is changed."""
+    """While it is entered, `see(features, indices)` is told the other operand, [.., `features`], of each product with
+    `weight` or a transpose of it (with tied weights the encoder's product has another). Nothing is changed."""
 
-    def __init__(self, weight: torch.Tensor, see: Callable[[torch.Tensor, torch.Tensor | None], None]) -> None:
+    def __init__(self, weight: torch.Tensor, features: int,
+                 see: Callable[[torch.Tensor, torch.Tensor | None], None]) -> None:
         super().__init__()
-        self._weight, self._see = weight, see
+        self._weight, self._features, self._see = weight, features, see
 
     def _is_weight(self, value: Any) -> bool:
         return value is self._weight or (isinstance(value, torch.Tensor) and value._base is self._weight
@@ -28,13 +29,15 @@ class DecoderProducts(TorchFunctionMode):
         kwargs = kwargs or {}
         if func in _PRODUCTS:
             operands = [value for value in (*args, *kwargs.values()) if isinstance(value, torch.Tensor)]
-            if func is torch.nn.functional.embedding_bag and len(operands) > 1 and self._is_weight(operands[1]):
-                values = kwargs.get("per_sample_weights")
-                if values is not None:
-                    self._see(values, operands[0])
-            elif func is torch.addmm or func is torch.Tensor.addmm:
-                if self._is_weight(operands[-1]):
-                    self._see(operands[-2], None)
-            elif len(operands) > 1 and self._is_weight(operands[1]):
-                self._see(operands[0], None)
+            if func in (torch.addmm, torch.Tensor.addmm):
+                operands = operands[1:]
+            if len(operands) > 1 and self._is_weight(operands[1]):
+                self._tell(func, operands[0], kwargs.get("per_sample_weights"))
         return func(*args, **kwargs)
+
+    def _tell(self, func: Callable, operand: torch.Tensor, values: torch.Tensor | None) -> None:
+        if func is torch.nn.functional.embedding_bag:
+            if values is not None:
+                self._see(values, operand)
+        elif operand.dim() and operand.shape[-1] == self._features:
+            self._see(operand, None)

@@ -107,8 +107,8 @@ def checkpoint() -> None:
 
 
 def step() -> None:
-    """Ends a step of every site. From the first call on the program tells where a step ends; without it each call of an
-    SAE with gradients is one. For trainers that sum gradients over several calls."""
+    """Ends a step of every site. From then on the program tells where a step ends; without it each call of an SAE with
+    gradients is one. For trainers that sum gradients over several calls: call it before the first batch, too."""
     if is_recording():
         check(library.table().step())
 

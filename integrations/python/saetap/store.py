@@ -208,7 +208,7 @@ class Store:
             of = _site(reading, site)
             rows = [row for part in _parts(all_time) for row in reading.rows(
                 "SELECT first_bin, bins FROM feature WHERE site = ? AND part = ? AND feature = ?", of.id, part, feature)]
-        bins = [(first, np.frombuffer(blob, "<u8")) for first, blob in rows if blob]
+            bins = [(first, reading.array(blob, "<u8")) for first, blob in rows if blob]
         if not bins:
             return np.empty(0, np.uint64), np.empty(0)
         first = min(begin for begin, _ in bins)
@@ -224,7 +224,7 @@ class Store:
             blocks = [row[0] for row in reading.rows("SELECT directions FROM decoder WHERE site = ? ORDER BY block", of.id)]
             if not blocks:
                 return None
-            directions = np.frombuffer(b"".join(blocks), "<f2")
+            directions = reading.array(b"".join(blocks), "<f2")
             if directions.size != of.features * of.d_out:
                 raise reading.damaged("decoder directions of another size")
         return directions.reshape(of.features, of.d_out)
@@ -297,7 +297,7 @@ def _kept(reading: Reading, facts: dict[str, Any], site: Site, feature: int, all
         around.append([])
         for row in found:
             activation, sequence, position, step, count, offset, nearby = (
-                np.frombuffer(blob, kind) for blob, kind in zip(row, ("<f4", "<u8", "<u4", "<u4", "<i4", "<i4", "<f4")))
+                reading.array(blob, kind) for blob, kind in zip(row, ("<f4", "<u8", "<u4", "<u4", "<i4", "<i4", "<f4")))
             if not len(activation) == len(sequence) == len(position) == len(step) == len(count):
                 raise reading.damaged("sample columns of different lengths")
             if not np.isfinite(activation).all():
@@ -306,7 +306,7 @@ def _kept(reading: Reading, facts: dict[str, Any], site: Site, feature: int, all
             rows["activation"], rows["sequence"], rows["position"], rows["step"] = activation, sequence, position, step
             rows["part"], rows["place"] = len(around) - 1, np.arange(len(rows))
             if alike:
-                groups = np.frombuffer(row[7], "<u8")
+                groups = reading.array(row[7], "<u8")
                 if len(groups) != len(rows):
                     raise reading.damaged("which samples are alike")
                 rows["alike"] = groups
@@ -340,7 +340,7 @@ def _context(reading: Reading, sequence: int, position: int, size: int) -> tuple
     unknown = (None, 0, False, False)
     if not sequence & HAS_TOKENS:
         return unknown
-    found = {segment: (length, np.frombuffer(tokens, "<i4")[:SEGMENT]) for segment, length, tokens in reading.rows(
+    found = {segment: (length, reading.array(tokens, "<i4")[:SEGMENT]) for segment, length, tokens in reading.rows(
         "SELECT segment, length, tokens FROM sequence WHERE id = ? AND segment BETWEEN ? AND ?", sequence - (1 << 64),
         max(0, position - size) // SEGMENT, (position + size) // SEGMENT)}
     own = first = position // SEGMENT

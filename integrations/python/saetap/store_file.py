@@ -8,6 +8,8 @@ import sqlite3
 import threading
 from typing import Any, Iterator
 
+import numpy as np
+
 FILE_NAME = "samples.saetap"
 APPLICATION_ID = 0x53414554  # "SAET"
 FORMAT_VERSION = 5
@@ -110,6 +112,12 @@ class Reading:
 
     def rows(self, sql: str, *values: Any) -> list[tuple]:
         return self._database.execute(sql, values).fetchall()
+
+    def array(self, blob: bytes, kind: str) -> np.ndarray:
+        """The elements of a packed array; read-only."""
+        if not isinstance(blob, bytes) or len(blob) % np.dtype(kind).itemsize:
+            raise self.damaged("an array with half an element")
+        return np.frombuffer(blob, kind)
 
     def damaged(self, what: str) -> StoreError:
         return StoreError(f"{self.path}: the store is damaged ({what})")
