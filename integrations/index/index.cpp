@@ -39,22 +39,23 @@ std::int64_t number(std::string_view text) {
 // `saetap index` has looked at the arguments before.
 IndexRequest request_of(int argc, char** argv) {
   IndexRequest request;
+  auto& shards = request.shards;
   for (int i = 1; i < argc; ++i) {
     const std::string_view word(argv[i]);
     const auto equals = word.find('=');
     const auto key = word.substr(0, equals);
     const std::string value(equals == std::string_view::npos ? "" : word.substr(equals + 1));
-    if (key == "--activations") request.activations.push_back(value);
-    if (key == "--tokens") request.tokens.push_back(value);
-    if (key == "--mask") request.masks.push_back(value);
-    if (key == "--omit-ids") request.omitted_ids.push_back(number(value));
-    if (key == "--omit-masked") request.omit_masked = true;
-    if (key == "--in-given-order") request.in_given_order = true;
-    if (key == "--length") request.length = number(value);
+    if (key == "--activations") shards.activations.push_back(value);
+    if (key == "--tokens") shards.tokens.push_back(value);
+    if (key == "--mask") shards.masks.push_back(value);
+    if (key == "--omit-ids") shards.reading.omitted_ids.push_back(number(value));
+    if (key == "--omit-masked") shards.reading.omit_masked = true;
+    if (key == "--in-given-order") shards.in_given_order = true;
+    if (key == "--length") shards.reading.length = number(value);
     if (key == "--name") request.name = value;
     if (key == "--output") request.output = value;
   }
-  const bool whole = !request.activations.empty() && !request.tokens.empty() && !request.output.empty();
+  const bool whole = !shards.activations.empty() && !shards.tokens.empty() && !request.output.empty();
   if (!whole) throw Failure(Status::bad_input, "this is a part of saetap: use saetap index (--help)");
   return request;
 }

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "integrations/cli/failure.h"
-#include "integrations/index/tensor_file.h"
+#include "integrations/tensors/tensor_file.h"
 #include "tests/fuzz/fuzzed_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* given, std::size_t size) {
@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* given, std::size_t siz
   if (bytes.starts_with("PK\3\4")) return -1;
   const std::string path = saetap::testing::fuzzed_file("fuzzed.safetensors", given, size);
   try {
-    const auto tensor = saetap::index::open_tensor(path);
+    const auto tensor = saetap::tensors::open_tensor(path);
     // All of it is there, whatever its header says.
     const auto* first = static_cast<const char*>(tensor.const_data_ptr());
     unsigned sum = 0;

@@ -1,4 +1,4 @@
-#include "integrations/index/tensor_file.h"
+#include "integrations/tensors/tensor_file.h"
 
 #include <algorithm>
 #include <cstring>
@@ -8,7 +8,7 @@
 #include "integrations/cli/failure.h"
 #include "integrations/libtorch/first_line.h"
 
-namespace saetap::index {
+namespace saetap::tensors {
 
 using cli::Failure;
 using cli::Status;
@@ -61,4 +61,4 @@ at::Tensor open_tensor(const std::string& path) {
   }
 }
 
-}  // namespace saetap::index
+}  // namespace saetap::tensors

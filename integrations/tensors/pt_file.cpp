@@ -8,11 +8,11 @@
 #include <map>
 
 #include "integrations/cli/failure.h"
-#include "integrations/index/tensor_file.h"
 #include "integrations/libtorch/archive.h"
 #include "integrations/libtorch/first_line.h"
+#include "integrations/tensors/tensor_file.h"
 
-namespace saetap::index {
+namespace saetap::tensors {
 
 using caffe2::serialize::PyTorchStreamReader;
 using cli::Failure;
@@ -164,4 +164,4 @@ NamedTensors pt_tensors(const Mapping& file) {
   refuse("a zip archive, but not one of torch.save");
 }
 
-}  // namespace saetap::index
+}  // namespace saetap::tensors

@@ -1,9 +1,9 @@
-#include "integrations/index/natural_order.h"
+#include "integrations/tensors/natural_order.h"
 
 #include <algorithm>
 #include <compare>
 
-namespace saetap::index {
+namespace saetap::tensors {
 namespace {
 
 bool is_digit(char character) {
@@ -36,4 +36,4 @@ bool naturally_before(std::string_view a, std::string_view b) {
   return a.empty() && !b.empty();
 }
 
-}  // namespace saetap::index
+}  // namespace saetap::tensors

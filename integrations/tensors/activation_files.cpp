@@ -1,13 +1,13 @@
-#include "integrations/index/activation_files.h"
+#include "integrations/tensors/activation_files.h"
 
 #include <algorithm>
 #include <array>
 
 #include "integrations/cli/failure.h"
-#include "integrations/index/tensor_file.h"
+#include "integrations/tensors/tensor_file.h"
 #include "plugin/number_text.h"
 
-namespace saetap::index {
+namespace saetap::tensors {
 
 using cli::Failure;
 using cli::Status;
@@ -68,22 +68,34 @@ std::string ActivationFiles::not_of_length(std::int64_t length) const {
   return path + ", " + shape_text(activations.scalar_type(), activations.sizes());
 }
 
-at::Tensor ActivationFiles::next(std::int64_t count) {
-  std::vector<at::Tensor> parts;
-  while (count > 0 && file_ < paths_.size()) {
-    if (!open_.defined()) open_ = open_rows(paths_[file_]);
-    const auto end = std::min(row_ + count, rows_of_[file_]);
-    if (end > open_.size(0)) throw Failure(Status::bad_input, paths_[file_] + ": it changed while it was read");
-    if (end > row_) parts.push_back(open_.slice(0, row_, end));
-    count -= end - row_;
-    row_ = end;
-    if (row_ < rows_of_[file_]) continue;
+std::int64_t ActivationFiles::advance(std::int64_t count) {
+  const auto passed = std::min(count, rows_of_[file_] - row_);
+  row_ += passed;
+  if (row_ == rows_of_[file_]) {
     open_.reset();
     row_ = 0;
     ++file_;
   }
+  return passed;
+}
+
+at::Tensor ActivationFiles::next(std::int64_t count) {
+  std::vector<at::Tensor> parts;
+  while (count > 0 && file_ < paths_.size()) {
+    if (!open_.defined()) open_ = open_rows(paths_[file_]);
+    if (open_.size(0) != rows_of_[file_]) {
+      throw Failure(Status::bad_input, paths_[file_] + ": it changed while it was read");
+    }
+    const auto end = std::min(row_ + count, rows_of_[file_]);
+    if (end > row_) parts.push_back(open_.slice(0, row_, end));
+    count -= advance(count);
+  }
   if (parts.size() == 1) return parts.front();
   return parts.empty() ? at::empty({0, width_}) : at::cat(parts);
+}
+
+void ActivationFiles::skip(std::int64_t count) {
+  while (count > 0 && file_ < paths_.size()) count -= advance(count);
 }
 
 at::Tensor ActivationFiles::sample(std::int64_t count) const {
@@ -104,4 +116,4 @@ at::Tensor ActivationFiles::sample(std::int64_t count) const {
   return parts.empty() ? at::empty({0, width_}) : at::cat(parts).contiguous();
 }
 
-}  // namespace saetap::index
+}  // namespace saetap::tensors

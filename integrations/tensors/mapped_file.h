@@ -11,7 +11,7 @@
 
 #include "hooks/libtorch.h"
 
-namespace saetap::index {
+namespace saetap::tensors {
 
 class MappedFile {
  public:
@@ -41,4 +41,4 @@ using Mapping = std::shared_ptr<const MappedFile>;
 // "[3, 128] of float32"
 [[nodiscard]] std::string shape_text(at::ScalarType type, at::IntArrayRef shape);
 
-}  // namespace saetap::index
+}  // namespace saetap::tensors

@@ -5,9 +5,9 @@
 #include <string_view>
 
 #include "integrations/cli/failure.h"
-#include "integrations/index/tensor_file.h"
+#include "integrations/tensors/tensor_file.h"
 
-namespace saetap::index {
+namespace saetap::tensors {
 
 using cli::Failure;
 using cli::Status;
@@ -73,4 +73,4 @@ NamedTensors safetensors(const Mapping& file) {
   return tensors;
 }
 
-}  // namespace saetap::index
+}  // namespace saetap::tensors

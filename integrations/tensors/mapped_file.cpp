@@ -1,4 +1,4 @@
-#include "integrations/index/mapped_file.h"
+#include "integrations/tensors/mapped_file.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -12,7 +12,7 @@
 
 #include "integrations/cli/failure.h"
 
-namespace saetap::index {
+namespace saetap::tensors {
 
 using cli::Failure;
 using cli::Status;
@@ -105,4 +105,4 @@ at::Tensor mapped_tensor(const Mapping& file, std::uint64_t offset, at::ScalarTy
       const_cast<std::byte*>(begin), shape, [file](void*) {}, type);
 }
 
-}  // namespace saetap::index
+}  // namespace saetap::tensors

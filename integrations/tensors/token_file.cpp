@@ -1,13 +1,13 @@
-#include "integrations/index/token_file.h"
+#include "integrations/tensors/token_file.h"
 
 #include <algorithm>
 #include <limits>
 #include <utility>
 
 #include "integrations/cli/failure.h"
-#include "integrations/index/tensor_file.h"
+#include "integrations/tensors/tensor_file.h"
 
-namespace saetap::index {
+namespace saetap::tensors {
 
 using cli::Failure;
 using cli::Status;
@@ -15,6 +15,7 @@ using cli::Status;
 namespace {
 
 constexpr std::int64_t kLargestId = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t kTokensAtOnce = 8192;
 
 [[noreturn]] void refuse(const std::string& path, const std::string& reason) {
   throw Failure(Status::bad_input, path + ": " + reason);
@@ -57,18 +58,18 @@ at::Tensor open_rows(const std::string& path, std::int64_t length) {
 
 }  // namespace
 
-TokenFile::TokenFile(std::string path, std::string mask_path, const IndexRequest& request)
+TokenFile::TokenFile(std::string path, std::string mask_path, const TokenReading& reading)
     : path_(std::move(path)),
       mask_path_(std::move(mask_path)),
-      ids_(open_rows(path_, request.length)),
-      omitted_ids_(request.omitted_ids),
-      omit_masked_(request.omit_masked) {
+      ids_(open_rows(path_, reading.length)),
+      omitted_ids_(reading.omitted_ids),
+      omit_masked_(reading.omit_masked) {
   std::ranges::sort(omitted_ids_);
   if (!at::isIntegralType(ids_.scalar_type(), /*includeBool=*/false)) {
     refuse(path_, shape_text(ids_.scalar_type(), ids_.sizes()) + "; token ids are integers");
   }
   if (mask_path_.empty()) return;
-  mask_ = open_rows(mask_path_, request.length);
+  mask_ = open_rows(mask_path_, reading.length);
   if (!mask_.sizes().equals(ids_.sizes())) {
     refuse(mask_path_, shape_text(mask_.scalar_type(), mask_.sizes()) + " is no mask of " + path_ + ", " +
                            shape_text(ids_.scalar_type(), ids_.sizes()));
@@ -107,4 +108,32 @@ TokenRows TokenFile::read(std::int64_t first, std::int64_t count) const {
   return rows;
 }
 
-}  // namespace saetap::index
+void TokenFile::for_each(const std::function<void(const TokenRows&)>& work) const {
+  const auto at_once = std::max<std::int64_t>(1, kTokensAtOnce / length());
+  for (std::int64_t first = 0; first < rows(); first += at_once) work(read(first, std::min(at_once, rows() - first)));
+}
+
+TokenCounts count_tokens(const TokenFile& tokens) {
+  TokenCounts counts;
+  bool attended = false;
+  tokens.for_each([&](const TokenRows& rows) {
+    counts.all += static_cast<std::int64_t>(rows.ids.size());
+    counts.with_row += rows.with_row;
+    attended = attended || std::ranges::find(rows.attended, std::uint8_t{1}) != rows.attended.end();
+  });
+  if (!attended) refuse(tokens.path(), "its mask leaves out every token; 1 is what is attended to");
+  return counts;
+}
+
+std::vector<TokenFile> open_token_files(const std::vector<std::string>& paths, const std::vector<std::string>& masks,
+                                        const TokenReading& reading) {
+  if (!masks.empty() && masks.size() != paths.size()) {
+    throw Failure(Status::bad_input, std::to_string(paths.size()) + " files of --tokens and " +
+                                         std::to_string(masks.size()) + " of --mask: as many are needed");
+  }
+  std::vector<TokenFile> files;
+  for (std::size_t i = 0; i < paths.size(); ++i) files.emplace_back(paths[i], masks.empty() ? "" : masks[i], reading);
+  return files;
+}
+
+}  // namespace saetap::tensors

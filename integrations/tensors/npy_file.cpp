@@ -5,9 +5,9 @@
 #include <string_view>
 
 #include "integrations/cli/failure.h"
-#include "integrations/index/tensor_file.h"
+#include "integrations/tensors/tensor_file.h"
 
-namespace saetap::index {
+namespace saetap::tensors {
 
 using cli::Failure;
 using cli::Status;
@@ -146,4 +146,4 @@ at::Tensor npy_tensor(const Mapping& file) {
   return tensor;
 }
 
-}  // namespace saetap::index
+}  // namespace saetap::tensors

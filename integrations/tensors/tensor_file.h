@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "integrations/index/mapped_file.h"
+#include "integrations/tensors/mapped_file.h"
 
-namespace saetap::index {
+namespace saetap::tensors {
 
 // "FILE:NAME". A file whose own name has a colon is meant as it is, if it is there.
 struct TensorPlace {
@@ -28,4 +28,4 @@ using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 [[nodiscard]] NamedTensors pt_tensors(const Mapping& file);
 [[nodiscard]] NamedTensors safetensors(const Mapping& file);
 
-}  // namespace saetap::index
+}  // namespace saetap::tensors

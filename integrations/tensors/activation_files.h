@@ -9,7 +9,7 @@
 #include "hooks/libtorch.h"
 #include "plugin/trace/row_signature.h"
 
-namespace saetap::index {
+namespace saetap::tensors {
 
 // One file is open at a time. Every function throws cli::Failure that begins with the path.
 class ActivationFiles {
@@ -28,6 +28,8 @@ class ActivationFiles {
 
   // The next rows, [count, width], in whatever type the files have; as many as there are if there are fewer.
   [[nodiscard]] at::Tensor next(std::int64_t count);
+  // Passes over the next rows without reading them.
+  void skip(std::int64_t count);
 
   // Up to `count` of all rows, evenly spread over the files: float32, [.., width].
   [[nodiscard]] at::Tensor sample(std::int64_t count) const;
@@ -39,9 +41,12 @@ class ActivationFiles {
   std::int64_t width_ = 0;
   std::int64_t rows_ = 0;
 
+  // Moves on within the open file; how many rows of `count` there were in it.
+  std::int64_t advance(std::int64_t count);
+
   std::size_t file_ = 0;  // the one that next() reads
   std::int64_t row_ = 0;  // of it
   at::Tensor open_;
 };
 
-}  // namespace saetap::index
+}  // namespace saetap::tensors
