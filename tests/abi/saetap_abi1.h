@@ -252,10 +252,11 @@ typedef struct saetap_callback {
 
 struct saetap_api;
 
-/* What a callback's library exports under the name "saetap_callback_open": fills in `callback`, which is all 0 but for
- * struct_size. `options_json`: the text of the object "options" in the config, "{}" without one. Returns 0, or else why
- * not in callback->failure, if that can say it. */
-typedef int (*saetap_callback_opener)(const struct saetap_api* api, const char* options_json, saetap_callback* callback);
+/* What a callback's library defines and exports: fills in `callback`, which is all 0 but for struct_size. `api`: the
+ * table, for the life of the process. `options_json`: the text of the object "options" in the config, "{}" without one.
+ * Returns 0; or anything else, and why it was not to be in callback->failure, if that can say it. */
+SAETAP_EXPORT int saetap_callback_open(const struct saetap_api* api, const char* options_json,
+                                       saetap_callback* callback);
 
 /* ---- the table ---- */
 

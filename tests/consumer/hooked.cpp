@@ -67,7 +67,8 @@ void check_site(const at::Tensor& activations) {
   expect(static_cast<bool>(totals), totals.message);
   const auto active = activations.gt(0).sum(0);
   for (std::int64_t feature = 0; feature < kFeatures; ++feature) {
-    expect(totals.value[feature].active == active[feature].item<std::uint64_t>(), "another number of active rows");
+    expect(totals.value[feature].active == static_cast<std::uint64_t>(active[feature].item<std::int64_t>()),
+           "another number of active rows");
   }
   expect(!attached.value.observe({saetap::array(activations.to_sparse())}), "a sparse tensor was taken");
   expect(static_cast<bool>(plugin.stop()), "the run did not end");
