@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import weakref
 from typing import Any, Iterator
 
 import torch
@@ -17,16 +18,16 @@ _ENCODER = re.compile(r"(w_?)?enc(oder|ode)?(_?(weight|proj|linear))?|w_e", re.I
 
 @dataclasses.dataclass(frozen=True)
 class Weight:
-    """A two-dimensional parameter, by the module it is in and its name there: the object itself may be replaced."""
+    """A two-dimensional parameter, by the module it is in (held weakly) and its name there: it may be replaced."""
 
-    owner: nn.Module
+    owner: weakref.ref[nn.Module]
     name: str
     path: str
-    reads_rows: bool | None = None
-    """Of a decoder's or encoder's nn.Linear: [out, in]. None: a parameter of its own, which may lie either way."""
+    linear: bool = False
+    """Of an nn.Linear: [out, in]. Others may lie either way."""
 
     def tensor(self) -> torch.Tensor:
-        return getattr(self.owner, self.name)
+        return getattr(self.owner(), self.name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +67,7 @@ def weights(module: nn.Module) -> Iterator[Weight]:
     """Its own two-dimensional parameters, then those of nn.Linear among its children (the first one inside a Sequential)."""
     for name, tensor in [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]:
         if tensor is not None and tensor.dim() == 2 and tensor.is_floating_point():
-            yield Weight(module, name, name)
+            yield Weight(weakref.ref(module), name, name)
     for name, child in module.named_children():
         path = name
         if isinstance(child, nn.Sequential):
@@ -74,7 +75,7 @@ def weights(module: nn.Module) -> Iterator[Weight]:
             if inner is not None:
                 path, child = f"{name}.{inner[0]}", inner[1]
         if isinstance(child, nn.Linear):
-            yield Weight(child, "weight", f"{path}.weight", reads_rows=True)
+            yield Weight(weakref.ref(child), "weight", f"{path}.weight", linear=True)
 
 
 def _named(found: list[Weight], pattern: re.Pattern[str]) -> Weight | None:
@@ -86,11 +87,11 @@ def find_decoder(module: nn.Module) -> tuple[Decoder | None, int | None]:
     found = list(weights(module))
     decoder, encoder = _named(found, _DECODER), _named(found, _ENCODER)
     if decoder is None:
-        narrowing = [w for w in found if w.reads_rows and w.tensor().shape[1] > w.tensor().shape[0]]
+        narrowing = [w for w in found if w.linear and w.tensor().shape[1] > w.tensor().shape[0]]
         decoder = narrowing[0] if len(narrowing) == 1 and narrowing[0] is not encoder else None
     if decoder is None and encoder is not None:  # tied weights
         shape = encoder.tensor().shape
-        transposed = not encoder.reads_rows if encoder.reads_rows is not None else shape[1] > shape[0]
+        transposed = not encoder.linear and shape[1] > shape[0]
         return Decoder(encoder, transposed), shape[0 if transposed else 1]
     if decoder is None:
         return None, None
@@ -100,19 +101,19 @@ def find_decoder(module: nn.Module) -> tuple[Decoder | None, int | None]:
 def _laid_out(decoder: Weight, encoder: Weight | None) -> tuple[Decoder, int | None]:
     """Which of the decoder's dimensions are the features: those the encoder has too; of a square pair the larger."""
     shape = tuple(decoder.tensor().shape)
-    if decoder.reads_rows:
+    if decoder.linear:
         result = Decoder(decoder, transposed=True)
     else:
         other = tuple(encoder.tensor().shape) if encoder is not None else shape
         shared = [dim for dim in shape if dim in other] or list(shape)
         features = max(shared)
-        if encoder is not None and encoder.reads_rows and other[0] in shape:
+        if encoder is not None and encoder.linear and other[0] in shape:
             features = other[0]
         result = Decoder(decoder, transposed=shape[0] != features)
     if encoder is None:
         return result, result.d_out
     shape = tuple(encoder.tensor().shape)
-    if encoder.reads_rows:
+    if encoder.linear:
         return result, shape[1]
     return result, shape[0] if shape[1] == result.features else shape[1]
 
@@ -132,9 +133,9 @@ def with_decoder(module: nn.Module, named: Any) -> Parts:
     owner_path, _, name = path.rpartition(".")
     modules = dict(module.named_modules())
     if path in modules and isinstance(modules[path], nn.Linear):
-        weight = Weight(modules[path], "weight", f"{path}.weight", reads_rows=True)
+        weight = Weight(weakref.ref(modules[path]), "weight", f"{path}.weight", linear=True)
     elif owner_path in modules and isinstance(getattr(modules[owner_path], name, None), torch.Tensor):
-        weight = Weight(modules[owner_path], name, path)
+        weight = Weight(weakref.ref(modules[owner_path]), name, path)
     else:
         raise SaetapError(f"saetap: {type(module).__name__} has no parameter or nn.Linear {path!r}")
     if weight.tensor().dim() != 2:
