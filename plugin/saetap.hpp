@@ -140,7 +140,8 @@ class Site {
 
   [[nodiscard]] bool attached() const noexcept { return site_ != nullptr; }
 
-  // Takes note of one batch; see saetap_api::observe. Nothing is kept by reference.
+  // Takes note of one batch; nothing of it is kept by reference. One that cannot be read (shape, type, an index out of
+  // range or twice in a row) is refused with SAETAP_FAILED, and the site goes on.
   Status observe(const Call& given) const noexcept {
     const saetap_array activations = given.activations.c_array();
     const saetap_array indices = given.indices.c_array();
@@ -150,8 +151,8 @@ class Site {
     return call(&saetap_api::observe, "observe", {&given.activations, &given.indices, &given.rows}, &pass);
   }
 
-  // The decoder's directions as they are now, [F, d_out] floating; copied, in half precision. What was set last is
-  // saved at the next checkpoint.
+  // The decoder's directions as they are now, [F, d_out] floating; copied, in half precision. What was set last before
+  // the latest batch is saved at the next checkpoint.
   Status set_decoder(const Array& directions) const noexcept {
     const saetap_array given = directions.c_array();
     return call(&saetap_api::set_decoder, "set_decoder", {&directions}, &given);
@@ -203,17 +204,18 @@ class Plugin {
   // Declares a site. The same name again gives the same site; with other sizes it is refused.
   Result<Site> attach(const SiteSpec& spec) noexcept;
 
-  // Says which tokens the rows of the next call are; see saetap_set_tokens. `tokens`: [batch, length]. `mask`: the same
-  // shape, 0 for tokens that do not count, or nullptr. `rows`: [row_count], the token of each row, -1: none; nullptr:
-  // row i is token i.
+  // Says which tokens the rows of the next call are, of each site, that has so many rows; see saetap_set_tokens.
+  // `tokens`: [batch, length]. `mask`: the same shape, 0 for tokens that do not count, or nullptr. `rows`: [row_count],
+  // the token of each row, -1: none; nullptr: row i is token i. All are copied.
   Status set_tokens(const std::int64_t* tokens, std::int64_t batch, std::int64_t length,
                     const std::uint8_t* mask = nullptr, const std::int64_t* rows = nullptr,
                     std::int64_t row_count = 0) noexcept {
     return call(&saetap_api::set_tokens, "set_tokens", tokens, batch, length, mask, rows, row_count);
   }
 
-  // What a language model computed from its tokens; see saetap_api::observe_model. `model`: its name. `tokens`:
-  // [batch, length] integers. `rows`: [batch, length, d] or [batch · length, d], floating. `mask`: [batch, length].
+  // What a language model computed from its tokens, so that rows of a later call are found again. `model`: its name.
+  // `tokens`: [batch, length] integers. `rows`: [batch, length, d] or [batch · length, d], floating. `mask`: [batch,
+  // length], 0 for what does not count.
   Status observe_model(const char* model, const Array& tokens, const Array& rows, const Array& mask = {}) noexcept;
 
   // Gives the text of tokens; see saetap_set_token_text. Called on a thread of saetap's own, for each token once or
@@ -222,12 +224,13 @@ class Plugin {
   // lacks its text.
   Status set_token_text(TokenText text) noexcept;
 
-  // Ends a step of every site; see saetap_api::step.
+  // Ends a step of every site: from now on the program tells where a step ends, and calls do not. Call it before the
+  // first batch, too.
   Status step() noexcept { return call(&saetap_api::step, "step"); }
 
-  // Every site, those hooked in TorchScript modules included, in the order of their ids.
+  // Every site, those hooked in TorchScript modules included, in the order of their ids; each from its first batch on.
   Result<std::vector<SiteInfo>> sites() const noexcept;
-  // What was seen of a site so far.
+  // What was seen so far of the site that has this place in sites().
   Result<saetap_site_counts> counts(std::int64_t place) const noexcept;
   // Totals of the features first..first + count - 1 of a site over the open window, up to the latest call. Waits for
   // the collector, some milliseconds.
