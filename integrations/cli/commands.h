@@ -16,5 +16,6 @@ void add_features(CLI::App& program);
 void add_show(CLI::App& program);
 void add_report(CLI::App& program);
 void add_merge(CLI::App& program);
+void add_agree(CLI::App& program);
 
 }  // namespace saetap::cli

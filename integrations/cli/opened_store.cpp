@@ -15,37 +15,6 @@ void note(const std::string& line) {
   std::cerr << "saetap: " << visible(line) << '\n';
 }
 
-std::string list_of_sites(const std::vector<StoredSite>& sites) {
-  std::string list;
-  for (const StoredSite& stored : sites) {
-    list += (list.empty() ? "" : ", ") + std::to_string(stored.site.id) + " (" + stored.site.name + ")";
-  }
-  return list;
-}
-
-// By number, by name, or by a part of the name that only one site has.
-std::size_t chosen_site(const StoreReader& reader, const std::string& wanted) {
-  const std::vector<StoredSite>& sites = reader.sites();
-  if (sites.empty()) {
-    throw Failure(Status::not_there, reader.path() + " holds no site: no module with features was met in this run");
-  }
-  if (wanted.empty()) {
-    if (sites.size() > 1) {
-      note("reading site " + std::to_string(sites.front().site.id) + " of " + list_of_sites(sites) +
-           "; --site chooses another");
-    }
-    return 0;
-  }
-  std::vector<std::size_t> partial;
-  for (std::size_t i = 0; i < sites.size(); ++i) {
-    if (sites[i].site.name == wanted || std::to_string(sites[i].site.id) == wanted) return i;
-    if (sites[i].site.name.find(wanted) != std::string::npos) partial.push_back(i);
-  }
-  if (partial.size() == 1) return partial.front();
-  throw Failure(Status::not_there, (partial.empty() ? "there is no site " : "there is more than one site ") + wanted +
-                                       "; the store has " + list_of_sites(sites));
-}
-
 std::unique_ptr<Tokenizer> loaded(const std::string& path) {
   try {
     return load_tokenizer(path);
@@ -104,6 +73,36 @@ void add_tokenizer_option(CLI::App& command, StoreRequest& request) {
 
 void add_json_option(CLI::App& command, StoreRequest& request) {
   command.add_flag("--json", request.json, "Print one JSON object (docs/json_output.md)");
+}
+
+std::string list_of_sites(std::span<const StoredSite> sites) {
+  std::string list;
+  for (const StoredSite& stored : sites) {
+    list += (list.empty() ? "" : ", ") + std::to_string(stored.site.id) + " (" + stored.site.name + ")";
+  }
+  return list;
+}
+
+std::size_t chosen_site(const StoreReader& reader, const std::string& wanted) {
+  const std::vector<StoredSite>& sites = reader.sites();
+  if (sites.empty()) {
+    throw Failure(Status::not_there, reader.path() + " holds no site: no module with features was met in this run");
+  }
+  if (wanted.empty()) {
+    if (sites.size() > 1) {
+      note("reading site " + std::to_string(sites.front().site.id) + " of " + list_of_sites(sites) +
+           "; --site chooses another");
+    }
+    return 0;
+  }
+  std::vector<std::size_t> partial;
+  for (std::size_t i = 0; i < sites.size(); ++i) {
+    if (sites[i].site.name == wanted || std::to_string(sites[i].site.id) == wanted) return i;
+    if (sites[i].site.name.find(wanted) != std::string::npos) partial.push_back(i);
+  }
+  if (partial.size() == 1) return partial.front();
+  throw Failure(Status::not_there, (partial.empty() ? "there is no site " : "there is more than one site ") + wanted +
+                                       "; the store has " + list_of_sites(sites));
 }
 
 OpenedStore open_store(const StoreRequest& request) {

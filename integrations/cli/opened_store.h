@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "integrations/tokenizers/tokenizer.h"
@@ -39,6 +40,12 @@ struct OpenedStore {
 // Throws Failure or StoreError. Says on stderr, in one line each, that there are other sites, and why ids are shown
 // instead of text.
 [[nodiscard]] OpenedStore open_store(const StoreRequest& request);
+
+// Which of the store's sites is meant: by number, by name, or by a part of the name that only one has; empty: the
+// first, and a line on stderr names the others. Throws Failure.
+[[nodiscard]] std::size_t chosen_site(const StoreReader& reader, const std::string& wanted);
+// "0 (Sae.forward.8), 1 (Sae.encode.8)"
+[[nodiscard]] std::string list_of_sites(std::span<const StoredSite> sites);
 
 // "steps 96 to 125 of 0 to 125, 31.2 % of the tokens collected (--all-time reads all)": what the figures rest on.
 // `lost_before`: see RunFacts.

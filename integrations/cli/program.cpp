@@ -70,6 +70,7 @@ int run_program(int argc, char** argv) {
   add_show(program);
   add_report(program);
   add_merge(program);
+  add_agree(program);
   try {
     check_command(program, argc > 1 ? argv[1] : "");
     return parse_and_run(program, static_cast<int>(dashes - argv), argv);
