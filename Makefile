@@ -135,6 +135,7 @@ docs: packages docs-python
 
 docs-python: .venv/docs/ready
 	rm -rf build/docs/python
+	PYTHONPATH=integrations/python $(PYTHON) docs/check_docstrings.py
 	PYTHONPATH=.venv/docs:integrations/python $(PYTHON) -W error::UserWarning -m pdoc saetap \
 	  --docformat markdown --no-search -o build/docs/python
 
