@@ -115,7 +115,7 @@ enum saetap_phase { SAETAP_TRAIN = 0, SAETAP_EVAL = 1 };
 /* One pass of a batch through a site. */
 typedef struct saetap_call {
   uint32_t struct_size; /* sizeof(saetap_call) */
-  int32_t phase;        /* enum saetap_phase. Each SAETAP_TRAIN call is a step, unless the program tells steps: step() */
+  int32_t phase; /* enum saetap_phase. Each SAETAP_TRAIN call is a step, unless the program tells steps: step() */
   const saetap_array* activations; /* [rows, F], or with `indices` [rows, k]: floating; [.., F] and [.., k] also */
   const saetap_array* indices;     /* NULL, or [rows, k]: which feature each value is of, each once in a row */
   const saetap_array* rows;        /* NULL, or [rows, d_in]: what the encoder was given; finds the rows' tokens */
@@ -250,10 +250,11 @@ typedef struct saetap_callback {
 
 struct saetap_api;
 
-/* What a callback's library exports under the name "saetap_callback_open": fills in `callback`, which is all 0 but for
- * struct_size. `options_json`: the text of the object "options" in the config, "{}" without one. Returns 0, or else why
- * not in callback->failure, if that can say it. */
-typedef int (*saetap_callback_open)(const struct saetap_api* api, const char* options_json, saetap_callback* callback);
+/* What a callback's library defines and exports: fills in `callback`, which is all 0 but for struct_size. `api`: the
+ * table, for the life of the process. `options_json`: the text of the object "options" in the config, "{}" without one.
+ * Returns 0; or anything else, and why it was not to be in callback->failure, if that can say it. */
+SAETAP_EXPORT int saetap_callback_open(const struct saetap_api* api, const char* options_json,
+                                       saetap_callback* callback);
 
 /* ---- the table ---- */
 
@@ -283,8 +284,8 @@ typedef struct saetap_api {
    * read (shape, type, an index out of range or twice in a row) is refused, and the site goes on. */
   int (*observe)(saetap_site* site, const saetap_call* call);
   /* What a language model computed from its tokens, so that rows are found again however they are buffered and
-   * shuffled. `model`: its name. `tokens`: [batch, length] integers. `mask`: [batch, length], 0 for what does not count,
-   * or NULL. `rows`: [batch, length, d] or [batch · length, d], floating. */
+   * shuffled. `model`: its name. `tokens`: [batch, length] integers. `mask`: [batch, length], 0 for what does not
+   * count, or NULL. `rows`: [batch, length, d] or [batch · length, d], floating. */
   int (*observe_model)(const char* model, const saetap_array* tokens, const saetap_array* mask,
                        const saetap_array* rows);
   /* Ends a step of every site: from now on the program tells where a step ends, and calls do not (for gradients that

@@ -11,6 +11,7 @@ namespace saetap::cli {
 void add_record(CLI::App& program, const std::vector<std::string>& command);
 void add_inspect(CLI::App& program);  // does not return when it runs: the process becomes saetap-inspect
 void add_index(CLI::App& program);    // the same, saetap-index
+void add_collect(CLI::App& program);  // the same, saetap-collect
 void add_info(CLI::App& program);
 void add_features(CLI::App& program);
 void add_show(CLI::App& program);

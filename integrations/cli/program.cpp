@@ -65,6 +65,7 @@ int run_program(int argc, char** argv) {
   add_record(program, command);
   add_inspect(program);
   add_index(program);
+  add_collect(program);
   add_info(program);
   add_features(program);
   add_show(program);

@@ -33,8 +33,8 @@ struct CallbackChoice {
   std::optional<ProgressOptions> progress;
 };
 
-// A list of objects with a "name" or the path of a "library" and, if need be, "options". If none of the keepers (top_samples, random_samples,
-// statistics) is named, all of them are meant. Throws ConfigError.
+// A list of objects with a "name" or the path of a "library" and, if need be, "options". If none of the keepers
+// (top_samples, random_samples, statistics) is named, all of them are meant. Throws ConfigError.
 [[nodiscard]] CallbackChoice read_callbacks(const ConfigValue& value);
 
 }  // namespace saetap

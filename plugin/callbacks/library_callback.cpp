@@ -45,18 +45,28 @@ std::string failure_of(const saetap_callback& callback, int status) {
 }  // namespace
 
 saetap_site_info site_info(const Site& site) {
-  return {sizeof(saetap_site_info), site.id,       site.name.c_str(), site.module_type.c_str(),
-          site.path.c_str(),        site.method.c_str(), site.description.c_str(), site.features,
-          site.d_in,                site.d_out,    site.group};
+  return {sizeof(saetap_site_info),
+          site.id,
+          site.name.c_str(),
+          site.module_type.c_str(),
+          site.path.c_str(),
+          site.method.c_str(),
+          site.description.c_str(),
+          site.features,
+          site.d_in,
+          site.d_out,
+          site.group};
 }
 
 LibraryCallback::LibraryCallback(const LibraryOptions& options, const saetap_api* api) {
   void* library = dlopen(options.path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
-    const char* why = dlerror();
-    throw std::runtime_error(why != nullptr ? why : "cannot be loaded");
+    const char* said = dlerror();
+    std::string why = said != nullptr ? said : "cannot be loaded";
+    if (why.rfind(options.path + ": ", 0) == 0) why.erase(0, options.path.size() + 2);
+    throw std::runtime_error(why);
   }
-  const auto open = reinterpret_cast<saetap_callback_open>(dlsym(library, "saetap_callback_open"));
+  const auto open = reinterpret_cast<decltype(&saetap_callback_open)>(dlsym(library, "saetap_callback_open"));
   if (open == nullptr) throw std::runtime_error("it exports no saetap_callback_open");
   callback_.struct_size = sizeof callback_;
   const int status = open(api, options.options.c_str(), &callback_);
@@ -104,8 +114,8 @@ void LibraryCallback::on_batch(const Batch& batch) {
   if (callback_.on_batch == nullptr) return;
   found_.clear();
   for (const RangeScan& range : batch.found) {
-    found_.push_back({shown<saetap_candidate>(range.candidates.data()),
-                      static_cast<std::int64_t>(range.candidates.size())});
+    found_.push_back(
+        {shown<saetap_candidate>(range.candidates.data()), static_cast<std::int64_t>(range.candidates.size())});
   }
   ShownBatch one{{}, &batch};
   one.shown.struct_size = sizeof one.shown;

@@ -56,8 +56,8 @@ void check_features(const SiteCollection& collection, std::int64_t first, std::i
 
 saetap_statistics statistics_of(const Part& part, std::size_t feature) {
   const auto& own = part.statistics[feature];
-  return {own.active,   own.sum,      own.sum_of_squares, own.max,       own.nonfinite,
-          own.negative, part.eligible, part.first_step,   part.last_step};
+  return {own.active,   own.sum,       own.sum_of_squares, own.max,       own.nonfinite,
+          own.negative, part.eligible, part.first_step,    part.last_step};
 }
 
 // Nothing where they are not known.

@@ -44,8 +44,8 @@ saetap_site* handle_of(const std::shared_ptr<Session>& session, int declared) {
 // What was built with a newer header brings more than we know, with an older one less.
 void check_size(std::uint32_t given, std::size_t least, const char* what) {
   if (given >= least) return;
-  throw std::invalid_argument(std::string(what) + ".struct_size is " + std::to_string(given) +
-                              ", has to be at least " + std::to_string(least));
+  throw std::invalid_argument(std::string(what) + ".struct_size is " + std::to_string(given) + ", has to be at least " +
+                              std::to_string(least));
 }
 
 std::string text_or_nothing(const char* text) {
@@ -94,8 +94,9 @@ int observe_site(saetap_site* site, const saetap_call* call) {
       throw std::invalid_argument("phase " + std::to_string(call->phase) + " is none of enum saetap_phase");
     }
     const auto [session, declared] = behind(site);
-    session->observe(declared, {tensor_of(call->activations, "activations"), tensor_of(call->indices, "indices"),
-                                tensor_of(call->rows, "rows"), call->phase == SAETAP_TRAIN ? Phase::train : Phase::eval});
+    session->observe(declared,
+                     {tensor_of(call->activations, "activations"), tensor_of(call->indices, "indices"),
+                      tensor_of(call->rows, "rows"), call->phase == SAETAP_TRAIN ? Phase::train : Phase::eval});
     return SAETAP_OK;
   });
 }

@@ -135,8 +135,10 @@ AttachedSite& Session::site_of(const FeatureTap& tap, const c10::IValue& owner, 
   Site site = tap.site;
   site.group = group;
   // One that the program declared has a name of its own.
-  const auto name = !site.name.empty() ? site.name : site.module_type + (site.path.empty() ? "" : "." + site.path) + "." + site.method + "." +
-                    std::to_string(site.features) + (group < 0 ? "" : "[" + std::to_string(group) + "]");
+  const auto name = !site.name.empty()
+                        ? site.name
+                        : site.module_type + (site.path.empty() ? "" : "." + site.path) + "." + site.method + "." +
+                              std::to_string(site.features) + (group < 0 ? "" : "[" + std::to_string(group) + "]");
   const auto is_taken = [&](const std::string& one) {
     return std::any_of(sites_.begin(), sites_.end(),
                        [&](const auto& entry) { return entry.second->site().name == one; });

@@ -52,9 +52,8 @@ void Session::set_decoder(int declared, const at::Tensor& directions, bool trans
     throw std::invalid_argument("site \"" + site.name + "\": the decoder has to be [" + std::to_string(site.features) +
                                 ", " + std::to_string(site.d_out) + "], floating");
   }
-  tap.decoder_layout = {{}, transposed ? std::vector<std::int64_t>{1, 0} : std::vector<std::int64_t>{0, 1},
-                        1,  site.features,
-                        site.d_out};
+  tap.decoder_layout = {
+      {}, transposed ? std::vector<std::int64_t>{1, 0} : std::vector<std::int64_t>{0, 1}, 1, site.features, site.d_out};
   tap.decoder_told = at::Tensor();
   tap.decoder_constant.reset();
   if (hold == HoldDecoder::weakly) {
@@ -68,9 +67,10 @@ void Session::observe(int declared, const DeclaredCall& call) {
   const Request request(*this);
   auto& tap = feature_taps_.at(declared);
   check_call(tap.site, call);
+  tap.form = call.indices.defined() ? hooks::CodeForm::pair : hooks::CodeForm::dense;
   const c10::IValue nobody;
-  handle_features(tap, {declared, call.activations, call.indices, call.rows, nobody, call.phase == Phase::train,
-                        call.phase});
+  handle_features(
+      tap, {declared, call.activations, call.indices, call.rows, nobody, call.phase == Phase::train, call.phase});
   for (const auto& [id, site] : sites_) {
     if (site->off() && site->site().module_type == tap.site.module_type) {
       throw std::runtime_error("site \"" + tap.site.name + "\" is switched off, see the log");

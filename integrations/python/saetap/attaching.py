@@ -188,5 +188,5 @@ def observe(activations: Any, tokens: Any = None, *, indices: Any = None, rows: 
             if decoder is not None:
                 library.operators().set_decoder(number, decoder, False)
             library.operators().observe(number, activations, None if indices is None else torch.as_tensor(indices), rows, train)
-    except RuntimeError as failed:
+    except (RuntimeError, ValueError) as failed:
         raise SaetapError(f"saetap: {log.first_line(failed)}") from None

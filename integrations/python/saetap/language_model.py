@@ -67,12 +67,13 @@ class SeenModel:
     @torch.compiler.disable
     def _tell(self, place: str, output: Any, tokens: torch.Tensor, mask: torch.Tensor | None) -> None:
         found = False
-        for path, rows in tensors_in(output, place):
-            if not is_rows(rows, tokens, None if self.at else self.widths) or not observable(rows):
+        for path, tensor in tensors_in(output, place):
+            rows = rows_for(tensor, tokens, self.widths, any_width=self.at is not None)
+            if rows is None or not observable(rows):
                 continue
             found = True
             with torch.no_grad():
-                operators().observe_model(f"{self.name} › {path}", tokens, mask, rows.detach())
+                operators().observe_model(f"{self.name} › {self.at or path}", tokens, mask, rows.detach())
             if self.at is not None:
                 break
         if not found and not self._seen:
@@ -118,11 +119,17 @@ def tensors_in(output: Any, path: str) -> Iterator[tuple[str, torch.Tensor]]:
             yield from tensors_in(value, f"{path}[{place}]")
 
 
-def is_rows(rows: torch.Tensor, tokens: torch.Tensor, widths: set[int] | None) -> bool:
-    """[batch, length, d] or [batch · length, d]: one row for each token."""
-    if not rows.is_floating_point() or rows.dim() not in (2, 3) or (widths is not None and rows.shape[-1] not in widths):
-        return False
-    return rows.shape[:-1] == tokens.shape or (rows.dim() == 2 and rows.shape[0] == tokens.numel())
+def rows_for(tensor: torch.Tensor, tokens: torch.Tensor, widths: set[int], any_width: bool) -> torch.Tensor | None:
+    """[batch, length, d] or [batch · length, d], one row for each token; of attention heads [batch, length, heads, d_head] one
+    after the other. None if the tensor is nothing of that."""
+    if not tensor.is_floating_point():
+        return None
+    if tensor.dim() == 4 and tensor.shape[:2] == tokens.shape and tensor.shape[2] * tensor.shape[3] in widths:
+        return tensor.detach().flatten(2)
+    if tensor.dim() not in (2, 3) or not (any_width or tensor.shape[-1] in widths):
+        return None
+    fits = tensor.shape[:-1] == tokens.shape or (tensor.dim() == 2 and tensor.shape[0] == tokens.numel())
+    return tensor if fits else None
 
 
 _seen_models: dict[tuple[int, str | None], tuple[Any, SeenModel]] = {}
