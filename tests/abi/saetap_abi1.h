@@ -117,7 +117,7 @@ enum saetap_phase { SAETAP_TRAIN = 0, SAETAP_EVAL = 1 };
 /* One pass of a batch through a site. */
 typedef struct saetap_call {
   uint32_t struct_size; /* sizeof(saetap_call) */
-  int32_t phase;        /* enum saetap_phase. Each SAETAP_TRAIN call is a step, unless the program tells steps: step() */
+  int32_t phase; /* enum saetap_phase. Each SAETAP_TRAIN call is a step, unless the program tells steps: step() */
   const saetap_array* activations; /* [rows, F], or with `indices` [rows, k]: floating; [.., F] and [.., k] also */
   const saetap_array* indices;     /* NULL, or [rows, k]: which feature each value is of, each once in a row */
   const saetap_array* rows;        /* NULL, or [rows, d_in]: what the encoder was given; finds the rows' tokens */
@@ -286,8 +286,8 @@ typedef struct saetap_api {
    * read (shape, type, an index out of range or twice in a row) is refused, and the site goes on. */
   int (*observe)(saetap_site* site, const saetap_call* call);
   /* What a language model computed from its tokens, so that rows are found again however they are buffered and
-   * shuffled. `model`: its name. `tokens`: [batch, length] integers. `mask`: [batch, length], 0 for what does not count,
-   * or NULL. `rows`: [batch, length, d] or [batch · length, d], floating. */
+   * shuffled. `model`: its name. `tokens`: [batch, length] integers. `mask`: [batch, length], 0 for what does not
+   * count, or NULL. `rows`: [batch, length, d] or [batch · length, d], floating. */
   int (*observe_model)(const char* model, const saetap_array* tokens, const saetap_array* mask,
                        const saetap_array* rows);
   /* Ends a step of every site: from now on the program tells where a step ends, and calls do not (for gradients that
