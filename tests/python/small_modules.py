@@ -46,6 +46,33 @@ class TopKSae(nn.Module):
         return self.decode(values, indices) + 0 * self.decode(dead.values, dead.indices)
 
 
+class ScatteredSae(nn.Module):
+    """One that TorchScript compiles, and whose features are surely some."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.W_enc = nn.Parameter(torch.randn(D, F) / D**0.5)
+        self.W_dec = nn.Parameter(torch.randn(F, D) / D**0.5)
+        self.b_dec = nn.Parameter(torch.zeros(D))
+
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
+        pre = (x - self.b_dec) @ self.W_enc
+        values, indices = pre.topk(5, dim=-1)
+        return torch.zeros_like(pre).scatter(-1, indices, values.relu())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.encode(x) @ self.W_dec + self.b_dec
+
+
+class ScriptedModel(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.mix = nn.Embedding(300, D), nn.Linear(D, D)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return self.mix(self.embed(ids).cumsum(1)).tanh()
+
+
 class InlineSae(nn.Module):
     """Everything in forward; a second decode for a loss."""
 

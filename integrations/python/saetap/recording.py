@@ -13,7 +13,7 @@ from saetap.library import NOT_RUNNING, OFF, OK, RUNNING, SaetapError, address, 
 
 _on_stop: list[Callable[[], None]] = []  # what hangs in other people's modules
 _running = False  # as far as Python knows
-_off = False  # the config said not to record: everything is accepted and nothing done
+_off = False  # the latest config said not to record: everything is accepted and nothing done
 
 
 class Recording:
@@ -21,15 +21,16 @@ class Recording:
 
     One that was running before (`saetap record`, another `start`) is not ended."""
 
-    def __init__(self, started: bool) -> None:
-        self.started = started
+    def __init__(self, status: int) -> None:
+        self.started = status == OK
         """False: the config says not to record, or something was recording already."""
+        self._ours = status != RUNNING
 
     def __enter__(self) -> Recording:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.started:
+        if self._ours:
             stop()
 
 
@@ -82,7 +83,7 @@ def start(config: Mapping[str, Any] | str | os.PathLike[str] | None = None, **ke
     if status != RUNNING:
         check(status)
     _running, _off = status in (OK, RUNNING), status == OFF
-    return Recording(status == OK)
+    return Recording(status)
 
 
 def stop() -> None:
