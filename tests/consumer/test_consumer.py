@@ -122,7 +122,14 @@ class Consumer(unittest.TestCase):
             self.assertIn("nowhere.so", refused.stderr)
 
     def test_what_is_read_back_is_a_sort_of_everything(self):
-        self.run_program(self.built / "check_numbers", self.library)
+        done = self.run_program(self.built / "check_numbers", self.library)
+        # Text that threw, or was not known, is not there; the rest is whole, also what was longer than the room for it.
+        store = done.folder / "activation_samples/samples.saetap"
+        with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
+            texts = dict(connection.execute("SELECT id, text FROM token"))
+        self.assertTrue(texts)
+        self.assertEqual(texts, {token: b"x" * (token % 300) for token in texts if token % 3 == 2})
+        self.assertGreater(max(map(len, texts.values())), 256)
 
     def test_other_libraries_are_refused(self):
         self.run_program(self.built / "check_refusals", self.built / "libstand_in.so")
