@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "integrations/preload/late_libtorch.h"
+#include "integrations/preload/other_libtorch.h"
 #include "plugin/stderr_line.h"
 
 namespace {
@@ -35,8 +36,15 @@ int is_libtorch(dl_phdr_info* library, size_t, void* found) {
   const char* slash = std::strrchr(library->dlpi_name, '/');
   const char* name = slash != nullptr ? slash + 1 : library->dlpi_name;
   if (std::strncmp(name, "libtorch_cpu.so", std::strlen("libtorch_cpu.so")) != 0) return 0;
-  *static_cast<bool*>(found) = true;
+  *static_cast<const char**>(found) = library->dlpi_name;
   return 1;
+}
+
+// Its path, or null: it is not loaded.
+const char* loaded_libtorch() {
+  const char* path = nullptr;
+  dl_iterate_phdr(is_libtorch, &path);
+  return path;
 }
 
 // Takes this library out of LD_PRELOAD: child processes are not to be recorded.
@@ -93,16 +101,19 @@ void load_plugin() {
   saetap::preload::watch_loading(nullptr);
   const char* plugin = std::getenv("SAETAP_PLUGIN");
   if (plugin == nullptr || dlopen(plugin, RTLD_NOW | RTLD_LOCAL) != nullptr) return;
+  char why[600];
+  std::snprintf(why, sizeof why, "%s", dlerror());
+  char other[256] = "";
+  if (const char* libtorch = loaded_libtorch()) saetap::preload::name_other_libtorch(libtorch, other, sizeof other);
   char line[1024];
-  const int length = std::snprintf(line, sizeof line, "saetap: not recording: %.900s\n", dlerror());
+  const int length = std::snprintf(line, sizeof line, "saetap: not recording: %s%s\n", other, why);
   (void)saetap::write_to_stderr(line, static_cast<size_t>(length));
 }
 
 // A program without LibTorch keeps the environment as it is: it may yet load LibTorch, or exec the trainer. Its
 // children are told by their process id that they are not meant.
 void begin() {
-  bool found = false;
-  dl_iterate_phdr(is_libtorch, &found);
+  const bool found = loaded_libtorch() != nullptr;
   const bool meant = std::getenv("SAETAP_PLUGIN") != nullptr && is_recorded_process();
   if (meant && found) load_plugin();
   if (meant && !found) {

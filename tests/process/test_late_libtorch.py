@@ -75,6 +75,13 @@ class LateLibTorch(HostTest):
         self.assertEqual(done.stderr.count("saetap: attached"), 1, done.stderr)
         self.assertEqual(self.steps(), STEPS - 1)  # Python chooses a method's code before its first call is seen
 
+    def test_another_libtorch_is_named_with_both_values(self):
+        done = self.record(PYTHON, "-c", f"import ctypes; ctypes.CDLL('{LIBRARIES / 'other' / 'libtorch_cpu.so'}')")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, r"^saetap: not recording: built for LibTorch 2\.\d+ with "
+                                      r"_GLIBCXX_USE_CXX11_ABI=1 but this program runs LibTorch 1\.13 with "
+                                      r"_GLIBCXX_USE_CXX11_ABI=0: .*undefined symbol.*\n$")
+
     def test_a_trainer_that_is_opened_by_its_path(self):
         for library in ("liblate_trainer.so", "liblate_opener.so"):
             with self.subTest(library):

@@ -6,19 +6,17 @@ Usage: test_ways.py BIN_DIR LIBRARY_DIR        (with the project's Python, which
 import json
 import os
 import pathlib
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import unittest
 
+from store_content import content
+
 BIN, LIBRARIES = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
 PLUGIN = LIBRARIES / "libsaetap.so"
 PACKAGE = pathlib.Path(__file__).resolve().parents[2] / "integrations" / "python"
 STEPS, SEQUENCES, LENGTH, WIDTH, FEATURES = 6, 8, 32, 24, 96
-# What names a run, and when and where it was.
-OF_THE_RUN = {"run_id", "program", "started", "saved", "host", "created", "updated", "seconds_inside", "seconds_total"}
-
 IN_PYTHON = """
 import sys, torch
 sys.path.insert(0, sys.argv[7])
@@ -66,21 +64,6 @@ def make_modules(folder: pathlib.Path) -> None:
     torch.jit.script(Model()).save(str(folder / "model.pt"))
     torch.jit.script(Sae()).save(str(folder / "sae.pt"))
     torch.save(torch.randint(1, 200, (STEPS, SEQUENCES, LENGTH)), folder / "tokens.pt")
-
-
-def content(store: pathlib.Path) -> dict[str, list]:
-    connection = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
-    try:
-        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        found = {}
-        for table in tables:
-            columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-            kept = [column for column in columns if column not in OF_THE_RUN]
-            found[table] = sorted(connection.execute(f"SELECT {', '.join(kept)} FROM {table}"), key=repr)
-        found["meta"] = [row for row in found["meta"] if row[0] not in OF_THE_RUN]
-        return found
-    finally:
-        connection.close()
 
 
 class Ways(unittest.TestCase):
