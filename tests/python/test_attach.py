@@ -114,6 +114,26 @@ def test_encode_by_itself_is_seen_and_decode_after_it_is_not_again(witness):
     assert len(witness.calls) == 1 and torch.equal(witness.calls[0].rows, x)
 
 
+def test_a_forward_that_does_not_call_its_encode_is_seen_at_the_product(witness):
+    class Unfolded(NamedSae):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return (x @ self.W_enc + self.b_enc).relu() @ self.W_dec
+
+        def encode_names(self) -> list:
+            return ["no", "features"]
+
+    sae = Unfolded()
+    saetap.attach(sae)
+    x = rows()
+    for _ in range(2):
+        sae(x)
+    sae.encode_names()
+    sae.encode(x)
+    assert len(witness.calls) == 3
+    for call in witness.calls:
+        assert torch.equal(call.rows, x) and torch.equal(call.activations, code_of(sae, x))
+
+
 def test_a_trainer_that_computes_the_code_itself_is_seen_where_it_decodes(witness):
     sae = NamedSae()
 
@@ -291,9 +311,26 @@ def test_autocast_no_grad_inference_mode(witness):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         sae.encode(rows())
     assert witness.calls[-1].activations.dtype == torch.bfloat16
-    with torch.inference_mode():
-        sae(rows())
-    assert not witness.calls[-1].train and len(witness.calls) == 2
+    for other in (sae, *(kind() for kind in (NamedSae, InlineSae, LinearSae))):
+        saetap.attach(other) if other is not sae else None
+        with torch.inference_mode():
+            other(rows())
+    assert [call.train for call in witness.calls] == [True, False, False, False, False]
+
+
+def test_a_code_that_is_changed_after_it_was_decoded_is_not_read_wrong(witness, capfd):
+    class Changes(NamedSae):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            with torch.no_grad():
+                code = (x @ self.W_enc).relu()
+                y = code @ self.W_dec
+                code.mul_(3)
+            return y
+
+    sae = Changes()
+    saetap.attach(sae)
+    sae(rows())
+    assert not witness.calls and "changed in place" in capfd.readouterr().err
 
 
 def test_compiled_modules(witness):

@@ -12,7 +12,7 @@ from torch import nn
 
 from saetap import hooks, log, recording
 from saetap.library import SaetapError, operators
-from saetap.parts import Decoder, Parts
+from saetap.parts import ENCODE, Parts
 from saetap.products import DecoderProducts
 
 DECODE, FORWARD = "decode", "forward"
@@ -25,6 +25,8 @@ class Pass:
     rows: torch.Tensor | None
     encoding: bool  # inside a method that encodes: what it calls itself does not count
     counted: bool = False  # its features were seen: further decodes (auxiliary losses) are none of its own
+    product: Any = None  # what entered the decoder's product, where `decode` may yet be called
+    version: int = 0  # of that tensor: whether it was changed since
 
 
 class SeenSae:
@@ -39,6 +41,8 @@ class SeenSae:
         self._local = threading.local()
         self._told_rows: torch.Tensor | None = None  # of a method that was named for it
         self._trains_by_encoding = False
+        self._decodes = False  # it has a method `decode`
+        self._forward_encodes: bool | None = None  # calls a method that encodes; None: not known yet
         self._ends: list[Callable[[], None]] = []
         self.description = ""
 
@@ -51,14 +55,15 @@ class SeenSae:
     # ---- what is watched ----
 
     def watch_methods(self) -> None:
-        """The way without names: what the methods that encode return, and where they are not called what enters decode;
-        without such methods what enters the decoder's product."""
+        """The way without names: what the methods that encode return; where they are not called what enters decode or the
+        decoder's product."""
         module = self._module()
         self.description = f"what {self.parts.encoders[0]} returns" if self.parts.encoders else "what enters the decoder"
         self._watch(module, FORWARD, self._around_forward)
         for name in self.parts.encoders:
             self._watch(module, name, self._around_encoder)
-        if callable(getattr(module, DECODE, None)):
+        self._decodes = callable(getattr(module, DECODE, None))
+        if self._decodes:
             self._watch(module, DECODE, self._around_decode)
 
     def watch_features(self, features: str) -> None:
@@ -128,36 +133,59 @@ class SeenSae:
             self._local.current = outer
 
     def _around_forward(self, _: str, call: Callable, args: tuple, kwargs: dict) -> Any:
-        if self.off or self._current() is not None:
+        if self._passes_by() or self._current() is not None:
             return call(*args, **kwargs)
+        decoder = self.parts.decoder
+        entered = Pass(detached(first_tensor(args, kwargs)), encoding=False)
         with contextlib.ExitStack() as stack:
-            stack.enter_context(self._inside(Pass(detached(first_tensor(args, kwargs)), encoding=False)))
-            decoder = self.parts.decoder
-            if not self.parts.encoders and decoder is not None and not torch.compiler.is_compiling():
+            stack.enter_context(self._inside(entered))
+            if not self._forward_encodes and decoder is not None and not torch.compiler.is_compiling():
                 stack.enter_context(DecoderProducts(decoder.weight.tensor(), decoder.features, self._see_product))
-            return call(*args, **kwargs)
+            result = call(*args, **kwargs)
+        if entered.product is not None and not entered.counted:
+            self._see_kept_product(entered)
+        return result
 
     def _see_product(self, values: torch.Tensor, indices: torch.Tensor | None) -> None:
-        self._see_once(values if indices is None else (values, indices))
+        entered = self._current()
+        if entered is None or entered.encoding or entered.counted or entered.product is not None:
+            return
+        entered.product = values.detach() if indices is None else (values.detach(), indices)
+        entered.version = version_of(values)
+        if not self._decodes:
+            self._see_kept_product(entered)
 
-    def _around_encoder(self, _: str, call: Callable, args: tuple, kwargs: dict) -> Any:
+    def _see_kept_product(self, entered: Pass) -> None:
+        entered.counted = True
+        values = entered.product[0] if isinstance(entered.product, tuple) else entered.product
+        if version_of(values) != entered.version:
+            self._give_up("its features are changed in place after they are decoded: name what gives them, features=")
+        else:
+            self._see(entered.product, entered.rows)
+        entered.product = None
+
+    def _around_encoder(self, name: str, call: Callable, args: tuple, kwargs: dict) -> Any:
         outer = self._current()
-        if self.off or (outer is not None and outer.encoding):
+        if self._passes_by() or (outer is not None and outer.encoding):
             return call(*args, **kwargs)
         rows = outer.rows if outer is not None else detached(first_tensor(args, kwargs))
         with self._inside(Pass(None, encoding=True)):
             result = call(*args, **kwargs)
+        if name != ENCODE and not has_features(result, self.parts.features):
+            return result
         if outer is None or not outer.counted:
             self._see(result, rows)
         if outer is not None:
-            outer.counted = True
+            outer.counted = self._forward_encodes = True
         elif self._trains():
             self._trains_by_encoding = True
         return result
 
     def _around_decode(self, _: str, call: Callable, args: tuple, kwargs: dict) -> Any:
         outer = self._current()
-        if outer is None:
+        if self._passes_by():
+            pass
+        elif outer is None:
             # A trainer that computes the code itself; others decode again for their losses.
             if self._trains() and not self._trains_by_encoding:
                 self._see((*args, *kwargs.values()), None)
@@ -174,13 +202,16 @@ class SeenSae:
             outer.counted, rows = True, outer.rows
         self._see(values, rows)
 
+    def _passes_by(self) -> bool:
+        return self.off or torch.jit.is_tracing()  # a traced copy is to have nothing of ours
+
     def _trains(self) -> bool:
         module = self._module()
         return torch.is_grad_enabled() and module is not None and module.training
 
     @torch.compiler.disable
     def _see(self, values: Any, rows: torch.Tensor | None) -> None:
-        if self.off or torch.jit.is_tracing():
+        if self._passes_by():
             return
         try:
             activations, indices = features_in(values, self.parts.features)
@@ -196,8 +227,11 @@ class SeenSae:
                 self._tell_decoder()
                 operators().observe(self._site, activations.detach(), indices, rows, train)
         except Exception as failed:  # inside somebody's training: nothing of ours may end it
-            self.off = True
-            log.warn(f"{self.name}: switched off: {log.first_line(failed)}")
+            self._give_up(log.first_line(failed))
+
+    def _give_up(self, why: str) -> None:
+        self.off = True
+        log.warn(f"{self.name}: switched off: {why}")
 
     # ---- what the plugin is told ----
 
@@ -229,6 +263,11 @@ def detached(tensor: torch.Tensor | None) -> torch.Tensor | None:
     return None if tensor is None else tensor.detach()
 
 
+def version_of(tensor: torch.Tensor) -> int:
+    """Counts the changes of a tensor in place; 0 where nobody counts them."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
 def observable(tensor: torch.Tensor) -> bool:
     """False while a model is traced with tensors that hold nothing. Raises for those that are no plain tensors."""
     if type(tensor) in (torch.Tensor, nn.Parameter):
@@ -254,6 +293,14 @@ def features_in(values: Any, features: int | None) -> tuple[torch.Tensor, torch.
         raise SaetapError(f"no tensor [.., {features}] and no pair of values and indices among {type(values).__name__} of "
                           f"{[list(tensor.shape) for tensor in tensors]}")
     return wide[0], None
+
+
+def has_features(values: Any, features: int | None) -> bool:
+    try:
+        features_in(values, features)
+        return True
+    except SaetapError:
+        return False
 
 
 def fitting_rows(activations: torch.Tensor, rows: torch.Tensor | None, d_in: int | None) -> torch.Tensor | None:

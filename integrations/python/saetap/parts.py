@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 import weakref
 from typing import Any, Iterator
@@ -11,7 +12,7 @@ from torch import nn
 
 from saetap.library import SaetapError
 
-ENCODERS = ("encode", "encode_with_hidden_pre")  # the second is what sae-lens trains with
+ENCODE = "encode"  # and encode_with_hidden_pre, which sae-lens trains with
 _DECODER = re.compile(r"(w_?)?dec(oder|ode)?(_?(weight|proj|linear))?|w_d|dictionary", re.IGNORECASE)
 _ENCODER = re.compile(r"(w_?)?enc(oder|ode)?(_?(weight|proj|linear))?|w_e", re.IGNORECASE)
 
@@ -49,7 +50,7 @@ class Parts:
     decoder: Decoder | None
     features: int | None  # None: the first call will tell
     d_in: int | None
-    encoders: tuple[str, ...]  # methods that return the features
+    encoders: tuple[str, ...]  # methods that return the features, `encode` first
 
 
 def unwrapped(module: Any) -> Any:
@@ -118,10 +119,16 @@ def _laid_out(decoder: Weight, encoder: Weight | None) -> tuple[Decoder, int | N
     return result, shape[0] if shape[1] == result.features else shape[1]
 
 
+def encoders_of(module: nn.Module, with_others: bool) -> tuple[str, ...]:
+    """`encode`, and if it is known how wide a code is, which tells them apart, `encode_…`."""
+    methods = [name for name in dir(type(module)) if inspect.isfunction(getattr(type(module), name, None))]
+    own = [ENCODE] if ENCODE in methods or callable(vars(module).get(ENCODE)) else []
+    return tuple(own + [name for name in methods if name.startswith(f"{ENCODE}_")] if with_others else own)
+
+
 def parts_of(module: nn.Module) -> Parts:
     decoder, d_in = find_decoder(module)
-    encoders = tuple(name for name in ENCODERS if callable(getattr(module, name, None)))
-    return Parts(decoder, decoder.features if decoder else None, d_in, encoders)
+    return Parts(decoder, decoder.features if decoder else None, d_in, encoders_of(module, decoder is not None))
 
 
 def with_decoder(module: nn.Module, named: Any) -> Parts:
@@ -150,9 +157,7 @@ def sparse_autoencoders(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     encodes, or with a weight of a decoder's name."""
 
     def looks_like_one(inner: nn.Module) -> bool:
-        if any(callable(getattr(inner, name, None)) for name in ENCODERS):
-            return True
-        return _named(list(weights(inner)), _DECODER) is not None
+        return bool(encoders_of(inner, with_others=False)) or _named(list(weights(inner)), _DECODER) is not None
 
     taken: list[str] = []
     for path, inner in module.named_modules():
