@@ -155,6 +155,15 @@ class Consumer(unittest.TestCase):
         said = " ".join(done.stderr.split())
         self.assertRegex(said, r"saetap was built with LibTorch 2\.\d+, found is 2\.9\.1")
 
+    def test_the_package_says_when_it_has_no_plugin(self):
+        without = self.folder / "without"
+        shutil.copytree(self.prefix / "lib/cmake", without / "lib/cmake")
+        for targets in without.rglob("saetap_plugin_targets*"):
+            targets.unlink()
+        done = self.configure(f"-DCMAKE_PREFIX_PATH={without};{TORCH}")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("built without LibTorch: it has no component plugin", " ".join(done.stderr.split()))
+
     def test_the_installed_program_finds_its_parts(self):
         program = self.prefix / "bin/saetap"
         self.assertIn("true loaded no LibTorch", self.run_program(program, "record", "--", "true").stderr)
