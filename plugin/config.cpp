@@ -240,7 +240,8 @@ Config load_config(const std::string& path, bool collect_by_default) {
   } catch (const FileError& error) {
     throw ConfigError(path + ": cannot be read (" + error.what() + ")");
   } catch (const ConfigError& error) {
-    throw ConfigError(path + ": " + error.what());
+    const bool yaml = path.ends_with(".yaml") || path.ends_with(".yml");
+    throw ConfigError(path + ": " + error.what() + (yaml ? "; configs are JSON, YAML is not read" : ""));
   }
 }
 

@@ -167,6 +167,11 @@ TEST_CASE("a config file that is wrong or missing is named") {
   CHECK_THROWS_WITH_AS((void)load_config(path), (path + ": config key \"saetap\": got 3, allowed is an object").c_str(),
                        ConfigError);
   CHECK_THROWS_AS((void)load_config(folder.path()), ConfigError);
+  const std::string yaml = folder.file("tap.yaml");
+  std::ofstream(yaml) << "saetap:\n  save_activation_samples: true\n";
+  CHECK_THROWS_WITH_AS(
+      (void)load_config(yaml),
+      (yaml + ": config: not valid JSON at line 1, column 1; configs are JSON, YAML is not read").c_str(), ConfigError);
 }
 
 TEST_CASE("edit distance of known pairs") {
