@@ -267,8 +267,9 @@ class Files(CollectTest):
         with (self.folder / "sparse.npy").open("wb") as file:
             file.write(npy_header(torch.float16, (rows, width)))
             file.truncate(file.tell() + 2 * rows * width)  # 1 GiB that takes no room on disk
-        process = subprocess.Popen(list(map(str, [SAETAP, "collect", "--sae", "wide.pt", "--activations", "sparse.npy", "-o", "out"])),
-                                   cwd=self.folder, stderr=subprocess.PIPE, env=environment())
+        rule = self.config(hooks=[{"value": "W_dec"}])  # it is narrower than its input, which an SAE is not
+        words = [SAETAP, "collect", "--sae", "wide.pt", "--activations", "sparse.npy", "--config", rule, "-o", "out"]
+        process = subprocess.Popen(list(map(str, words)), cwd=self.folder, stderr=subprocess.PIPE, env=environment())
         held = []
         while process.poll() is None:
             status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
@@ -280,14 +281,14 @@ class Files(CollectTest):
 
 
 class Resume(CollectTest):
-    TEXTS = 4000
+    TEXTS = 12000
 
     def words(self, *more: object) -> list[str]:
         tokens = self.shared / "many.npy"
         if not tokens.exists():
             tokens.write_bytes(npy(torch.randint(1, VOCABULARY, (self.TEXTS, T), dtype=torch.int32)))
         config = self.config(checkpoint_seconds=1)
-        return list(map(str, [SAETAP, "collect", "--sae", self.sae, "--lm", self.lm, "--tokens", tokens, "--config", config, "--batch", 7,
+        return list(map(str, [SAETAP, "collect", "--sae", self.sae, "--lm", self.lm, "--tokens", tokens, "--config", config, "--batch", 3,
                               "--sequences", 5, *more, "-o", self.folder / "out"]))
 
     def rows_saved(self) -> int:
@@ -304,7 +305,7 @@ class Resume(CollectTest):
                                    env=environment())
         deadline = time.time() + 120
         while process.poll() is None and time.time() < deadline:
-            if self.rows_saved() > before + 7 and (self.folder / "out/collect.json").exists():
+            if self.rows_saved() > before + 3 and (self.folder / "out/collect.json").exists():
                 break
             time.sleep(0.02)
         process.send_signal(how)
@@ -312,11 +313,11 @@ class Resume(CollectTest):
         return process.returncode, said
 
     def in_one_piece(self) -> Store:
-        words = self.words()
-        words[-1] = str(self.folder / "whole")
-        done = self.run_program(*words)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return Store(self.folder / "whole")
+        whole = self.shared / "whole"
+        if not whole.exists():
+            done = self.run_program(*self.words()[:-1], whole)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        return Store(whole)
 
     def go_on(self, *words: object) -> str:
         done = self.run_program(*words)
@@ -337,13 +338,13 @@ class Resume(CollectTest):
         self.go_on(*words)
         done = self.run_program(*self.words("--resume"))
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertIn("all 48,000 rows are in", done.stdout)
+        self.assertIn("all 144,000 rows are in", done.stdout)
 
     def test_ctrl_c_saves_and_says_how_to_go_on(self) -> None:
         status, said = self.break_off(signal.SIGINT)
         self.assertEqual(status, -signal.SIGINT, said)
         stopped = next(line for line in said.splitlines() if "stopped" in line)
-        self.assertIn(f"{self.rows_saved():,} of 48,000 rows are saved; to go on: ", stopped)
+        self.assertIn(f"{self.rows_saved():,} of 144,000 rows are saved; to go on: ", stopped)
         command = shlex.split(stopped.split("to go on: ")[1])
         self.assertEqual((command[:2], command[-1]), (["saetap", "collect"], "--resume"))
         self.go_on(SAETAP, *command[1:])
@@ -367,11 +368,11 @@ class Resume(CollectTest):
             changed[changed.index(key) + 1] = str(value)
             return changed
 
-        refuse('another "batch": 7, and now it is 8', with_value("--batch", 8))
+        refuse('another "batch": 3, and now it is 8', with_value("--batch", 8))
         refuse('another "sequences": 5', with_value("--sequences", 6))
         refuse('another "sae"', with_value("--sae", other_sae))
-        refuse('another "rows": 48000, and now it is 2400', with_value("--tokens", other_tokens))
-        refuse('another "omit_ids"', [*words, "--omit-ids", "9"])
+        refuse('another "rows": 144000, and now it is 2400', with_value("--tokens", other_tokens))
+        refuse('another "rows"', [*words, "--omit-ids", "9"])
         path = self.config(tokens={"ignore_first_positions": 1})
         refuse("it was begun with activation_scale", with_value("--config", path))
         self.config(checkpoint_seconds=1)
@@ -427,7 +428,8 @@ class Refusals(CollectTest):
         self.fails(listed, "--sae", self.sae, "--lm", self.lm, "--lm-output", 2, *tokens)
         self.fails("1 is [32, 12, 24] of float32, and the SAE takes rows of width 16", "--sae", self.sae, "--lm", self.lm, "--lm-output",
                    1, *tokens)
-        self.fails("its forward takes no mask", "--sae", self.sae, "--lm", self.lm, *tokens, "--mask", self.tokens)
+        self.fails("its forward takes no mask", "--sae", self.sae, "--lm", self.lm, *tokens, "--mask",
+                   self.write("mask.npy", npy(torch.ones_like(self.ids))))
 
     def identity(self) -> pathlib.Path:
         torch.jit.script(models.Identity()).save(self.folder / "identity.pt")
@@ -442,7 +444,8 @@ class Refusals(CollectTest):
         # A rule settles it.
         rule = [json.loads("{" + line.split("config", 1)[1].strip() + "}")["hooks"][0]
                 for line in inspected.splitlines() if line.strip().startswith("config")]
-        store = self.collect("--sae", "mlp.pt", "--lm", self.lm, "--tokens", self.tokens, "--config", self.config(hooks=rule))
+        store = self.collect("--sae", "mlp.pt", "--lm", self.lm, "--lm-output", 0, "--tokens", self.tokens, "--config",
+                             self.config(hooks=rule))
         self.assertEqual(store.rows("SELECT features, rows_seen FROM site"), [(4 * models.D, self.ids.numel())])
 
     def test_files(self) -> None:
