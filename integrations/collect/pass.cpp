@@ -74,7 +74,11 @@ class Pass {
     shape_.rows = source_->rows();
     if (shape_.rows == 0) throw Failure(Status::bad_input, "there is no row to collect from");
     facts_ = pass_facts(request, shape_);
-    if (earlier_) check_same_pass(*earlier_, facts_);
+    if (!earlier_) return;
+    check_same_pass(*earlier_, facts_);
+    // They are named by the run and a running number, which a new run counts from 0.
+    if (!source_->has_tokens())
+      throw Failure(Status::bad_input, "--resume needs --tokens: rows without them are numbered");
   }
 
   void run() {
@@ -158,7 +162,8 @@ class Pass {
     const bool saved = session_->checkpoint();
     const auto so_far = count_text(static_cast<std::uint64_t>(done_)) + " of " +
                         count_text(static_cast<std::uint64_t>(shape_.rows)) + " rows";
-    log(LogLevel::error, saved ? "stopped   " + so_far + " are saved; to go on: " + request_.command + " --resume"
+    const auto how = source_->has_tokens() ? "; to go on: " + request_.command + " --resume" : "";
+    log(LogLevel::error, saved ? "stopped   " + so_far + " are saved" + how
                                : "stopped   what came after the latest checkpoint is not saved");
     interrupt.end();
   }
