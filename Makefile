@@ -96,16 +96,18 @@ test-threads: packages
 	cmake --build --preset tsan
 	ctest --preset tsan
 
-test-memory: packages
+# One build for both: the same code under the same sanitizers.
+test-memory: packages $(BUILD_VENV)
+	@.ci/install_packages.sh .ci/apt-packages-fuzz.txt
 	cmake --preset asan >/dev/null
 	cmake --build --preset asan
 	ctest --preset asan
 
 fuzz: packages $(BUILD_VENV)
 	@.ci/install_packages.sh .ci/apt-packages-fuzz.txt
-	cmake --preset fuzz >/dev/null
+	cmake --preset asan >/dev/null
 	cmake --build --preset fuzz
-	tests/fuzz/run_fuzzers.sh build/fuzz $(FUZZ_SECONDS)
+	tests/fuzz/run_fuzzers.sh build/asan $(FUZZ_SECONDS)
 
 build: packages $(BUILD_VENV)
 	cmake --preset $(PRESET) $(PREFIX) >/dev/null

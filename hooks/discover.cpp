@@ -129,16 +129,19 @@ void Discovery::meet_function(const c10::ivalue::Object& module, torch::jit::Fun
 void Discovery::tap(Meeting& meeting, const Executors::Unit& unit, std::uint64_t round) {
   std::set<std::size_t> sites;
   TokenInputs inputs;
+  bool when_called = false;
   const auto asked = listeners();  // kept: they may change meanwhile
   for (const auto& listener : *asked) {
     try {
       const auto wanted = listener->on_meeting(meeting);
       sites.insert(wanted.sites.begin(), wanted.sites.end());
       if (wanted.inputs.tokens != nullptr) inputs = wanted.inputs;
+      when_called = when_called || wanted.when_called;
     } catch (const std::exception& error) {
       listener->on_failure(meeting.type_name + " › " + meeting.function.name() + ": " + error.what());
     }
   }
+  if (when_called && sites.empty() && inputs.tokens == nullptr) return;
   Executors::Taps taps;
   for (const auto site : sites) taps.push_back(meeting.taps[site]);
   if (inputs.tokens != nullptr) taps.push_back(meeting.stream_tap());

@@ -33,6 +33,7 @@ struct Meeting {
 struct Wanted {
   std::vector<std::size_t> sites;  // places in Meeting::sites
   TokenInputs inputs;              // with tokens: tap what the method returns, and the rows of its sites
+  bool when_called = false;        // it takes the arguments of a call to say: if nobody wants anything now, ask again
 };
 
 // Somebody who listens. Taps come for every listener's wishes; each passes over the numbers that are not its own.

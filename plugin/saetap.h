@@ -238,8 +238,11 @@ typedef struct saetap_callback {
    * Asked after on_attach and after each on_batch, with the step of the batch. It must never want more than it did when
    * the site was attached. */
   int (*bars)(void* self, const saetap_site_info* site, uint64_t step, float* bars);
+  /* One collected call of a site: what became of each feature, and the activations that somebody wanted. */
   int (*on_batch)(void* self, const saetap_batch* batch);
+  /* A step of a site is over, collected or not. */
   int (*on_step)(void* self, const saetap_step* step);
+  /* What is worth keeping is to be written down. `last`: 1 at the end of the run. */
   int (*on_checkpoint)(void* self, int last);
   int (*on_finish)(void* self); /* the last event */
   /* Why the latest function failed, or NULL. */
@@ -308,6 +311,8 @@ typedef struct saetap_api {
    * before + 1 + after. `count`: how many were written; `at`: which of them is the sample's. */
   int (*sample_tokens)(const saetap_sample* sample, int64_t before, int64_t after, int32_t* tokens, int64_t* count,
                        int64_t* at);
+  /* Where a site that was attached stands among all; it is refused before its first batch. Others may move it. */
+  int (*place_of)(saetap_site* site, int64_t* place);
 } saetap_api;
 
 /* The table of functions, for the life of the process. `abi_version`: SAETAP_ABI_VERSION as the program was built with;

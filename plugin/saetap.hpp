@@ -158,6 +158,13 @@ class Site {
     return call(&saetap_api::set_decoder, "set_decoder", {&directions}, &given);
   }
 
+  // Where it stands in Plugin::sites(); refused before its first batch.
+  Result<std::int64_t> place() const noexcept {
+    Result<std::int64_t> place;
+    static_cast<Status&>(place) = call(&saetap_api::place_of, "place_of", {}, &place.value);
+    return place;
+  }
+
  private:
   friend class Plugin;
 

@@ -41,7 +41,8 @@ constexpr saetap_api kTable{sizeof(saetap_api),
                             read_site_counts,
                             read_statistics,
                             read_top_samples,
-                            read_sample_tokens};
+                            read_sample_tokens,
+                            read_place};
 
 }  // namespace
 

@@ -41,7 +41,10 @@ saetap_site* handle_of(const std::shared_ptr<Session>& session, int declared) {
   return &known.all.back();
 }
 
-// What was built with a newer header brings more than we know, with an older one less.
+// Of the structures in version 1: what was built with a newer header brings more, and is read as far as we know it.
+constexpr std::size_t kSiteSpec1 = offsetof(saetap_site_spec, description) + sizeof(saetap_site_spec::description);
+constexpr std::size_t kCall1 = offsetof(saetap_call, rows) + sizeof(saetap_call::rows);
+
 void check_size(std::uint32_t given, std::size_t least, const char* what) {
   if (given >= least) return;
   throw std::invalid_argument(std::string(what) + ".struct_size is " + std::to_string(given) + ", has to be at least " +
@@ -69,7 +72,7 @@ DeclaredBehind behind(const saetap_site* site) {
 int attach_site(const saetap_site_spec* spec, saetap_site** site) {
   return answer([&](std::string&) -> int {
     if (spec == nullptr || site == nullptr) throw std::invalid_argument("spec or site is NULL");
-    check_size(spec->struct_size, sizeof(saetap_site_spec), "saetap_site_spec");
+    check_size(spec->struct_size, kSiteSpec1, "saetap_site_spec");
     const auto session = process_session();
     const DeclaredSite declared{text_or_nothing(spec->name), text_or_nothing(spec->description), spec->features,
                                 spec->d_in, spec->d_out};
@@ -89,7 +92,7 @@ int set_site_decoder(saetap_site* site, const saetap_array* directions) {
 int observe_site(saetap_site* site, const saetap_call* call) {
   return answer([&](std::string&) -> int {
     if (call == nullptr) throw std::invalid_argument("call is NULL");
-    check_size(call->struct_size, sizeof(saetap_call), "saetap_call");
+    check_size(call->struct_size, kCall1, "saetap_call");
     if (call->phase != SAETAP_TRAIN && call->phase != SAETAP_EVAL) {
       throw std::invalid_argument("phase " + std::to_string(call->phase) + " is none of enum saetap_phase");
     }
@@ -105,6 +108,15 @@ int observe_model(const char* model, const saetap_array* tokens, const saetap_ar
   return answer([&](std::string&) -> int {
     process_session()->observe_model(text_or_nothing(model), tensor_of(tokens, "tokens"), tensor_of(mask, "mask"),
                                      tensor_of(rows, "rows"));
+    return SAETAP_OK;
+  });
+}
+
+int read_place(saetap_site* site, int64_t* place) {
+  return answer([&](std::string&) -> int {
+    if (place == nullptr) throw std::invalid_argument("place is NULL");
+    const auto [session, declared] = behind(site);
+    *place = session->place_of(declared);
     return SAETAP_OK;
   });
 }

@@ -13,6 +13,7 @@ int set_site_decoder(saetap_site* site, const saetap_array* directions);
 int observe_site(saetap_site* site, const saetap_call* call);
 int observe_model(const char* model, const saetap_array* tokens, const saetap_array* mask, const saetap_array* rows);
 int end_step();
+int read_place(saetap_site* site, int64_t* place);
 
 // c_reading.cpp
 int count_sites(int64_t* count);

@@ -75,6 +75,7 @@ hooks::Wanted Session::on_meeting(const hooks::Meeting& meeting) {
   attach_sites(meeting, wanted.sites);
   if (!listens_to_models(config_.tokens, meeting.type_name)) return wanted;
   wanted.inputs = token_inputs(meeting);
+  wanted.when_called = meeting.arguments.empty();
   if (wanted.inputs.tokens != nullptr && stream_taps_.count(meeting.stream_tap()) == 0) {
     const auto name = meeting.type_name + " › " + meeting.function.name();
     const auto* mask = wanted.inputs.mask;

@@ -51,6 +51,8 @@ class Session : public hooks::Listener, public std::enable_shared_from_this<Sess
   void set_decoder(int declared, const at::Tensor& directions, bool transposed, HoldDecoder hold);
   // One batch: see DeclaredSite.
   void observe(int declared, const DeclaredCall& call);
+  // Where it stands in sites(), once it had a batch.
+  [[nodiscard]] std::int64_t place_of(int declared);
   // What a language model that no tap sees computed from its tokens.
   void observe_model(const std::string& model, const at::Tensor& tokens, const at::Tensor& mask,
                      const at::Tensor& rows);

@@ -78,6 +78,18 @@ void Session::observe(int declared, const DeclaredCall& call) {
   }
 }
 
+std::int64_t Session::place_of(int declared) {
+  const Request request(*this);
+  const auto& name = feature_taps_.at(declared).site.module_type;
+  std::int64_t place = 0;
+  for (const auto& [id, site] : sites_) {
+    const auto& known = site->site();
+    if (known.module_type == name && known.method.empty()) return place;
+    ++place;
+  }
+  throw std::invalid_argument("site \"" + name + "\" had no batch yet");
+}
+
 void Session::observe_model(const std::string& model, const at::Tensor& tokens, const at::Tensor& mask,
                             const at::Tensor& rows) {
   const Request request(*this);

@@ -195,6 +195,9 @@ int main(int argc, char** argv) {
   CHECK(tap->step() == SAETAP_OK);
   check_dense(place_of("dense"), tokens);
   check_pairs(place_of("pairs"), tokens);
+  int64_t dense_place = -1, pairs_place = -1;
+  CHECK(tap->place_of(dense, &dense_place) == SAETAP_OK && dense_place == place_of("dense"));
+  CHECK(tap->place_of(pairs, &pairs_place) == SAETAP_OK && pairs_place != dense_place);
   CHECK(tap->checkpoint() == SAETAP_OK);
   CHECK(tap->stop() == SAETAP_OK);
   CHECK(texts_asked >= ROWS);

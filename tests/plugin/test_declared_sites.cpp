@@ -244,7 +244,11 @@ TEST_CASE("what cannot be is refused in one line, and the site goes on") {
   CHECK(error_of(table().set_decoder(site, Given(at::rand({kFeatures, 3})).array()), SAETAP_FAILED) ==
         "site \"sae\": the decoder has to be [48, 16], floating");
   CHECK(attach("sae") == site);
+  int64_t place = -1;
+  CHECK(error_of(table().place_of(site, &place), SAETAP_FAILED) == "site \"sae\" had no batch yet");
   REQUIRE(observe(site, good) == SAETAP_OK);
+  REQUIRE(table().place_of(site, &place) == SAETAP_OK);
+  CHECK(place == 0);
   check_totals(0, good);
   saetap_statistics none;
   CHECK(error_of(table().statistics(1, 0, 1, &none), SAETAP_FAILED) == "there is no site at place 1 of 1");

@@ -238,3 +238,20 @@ TEST_CASE("the program may tell the tokens, and config keys choose who is asked"
     CHECK(recording.latest().eligible == 32);
   }
 }
+
+TEST_CASE("a model that is met before its first call has its tokens found in it, or when it is called") {
+  for (const std::string computes :
+       {"torch.embedding(self.weight, ids)", "torch.one_hot(ids, 50).float() @ self.weight"}) {
+    const Folder folder;
+    const Recording recording(config_for(folder));
+    torch::jit::Module model("MetBefore");
+    model.register_parameter("weight", at::randn({kVocabulary, kWidth}), false);
+    model.define("def forward(self, ids):\n    return torch.cumsum(" + computes + ", 1)\n");
+    auto& forward = model.get_method("forward").function();
+    hooks::Discovery::of_process().meet(*model._ivalue(), forward);
+    auto sae = sae_module("ReluSAE", kReluSource, kWidth, kFeatures);
+    const auto rows = model.forward({at::randint(1, kVocabulary, {4, 8}, at::kLong)}).toTensor();
+    run(sae, rows.reshape({-1, kWidth}), 0);
+    CHECK(recording.counts().rows_resolved == 32);
+  }
+}
