@@ -4,14 +4,19 @@
 set -eu
 bin=$1
 batch=1024
+row_bytes=512  # of demo/tokens.bin: 128 tokens of 4 bytes
+# The rows of text that the training reads: its steps, and what its buffer still holds at the end.
 if [ -n "${DEMO_TOKENS:-}" ]; then
   short="steps=$((DEMO_TOKENS / batch)) buffer_rows=8192 log_every=5"
+  rows=$(((DEMO_TOKENS + 8192) / 128))
 else
   short=""
+  rows=$(((360 * batch + 32768) / 128))
 fi
 samples=demo/activation_samples
 transcoder_samples=demo/transcoder_samples
-rm -rf "$samples" "$transcoder_samples"
+final_samples=demo/final_samples
+rm -rf "$samples" "$transcoder_samples" "$final_samples"
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
@@ -32,6 +37,13 @@ for feature in $features; do
   "$bin/saetap" show "$samples" "$feature" --top 4 --context 8
   echo
 done
+
+# During training features change under the samples that were kept; a pass shows what they stand for in the end.
+say "4. The same text under the finished autoencoder, and how far training's samples agree with it"
+head -c $((rows * row_bytes)) demo/tokens.bin > demo/trained_tokens.bin
+"$bin/saetap" collect --sae demo/topk_sae_trained.pt --lm demo/minilm.pt --lm-output 0 \
+  --tokens demo/trained_tokens.bin --length 128 --config examples/demo.json -o "$final_samples"
+"$bin/saetap" agree "$samples" "$final_samples"
 
 "$bin/saetap" report "$samples" -o demo/report.md
 say "Next"

@@ -16,6 +16,17 @@ assert site["alive"] > 0.2 * site["features"] and site["has_decoder"], site
   feature=$("$saetap" features "$samples" --top 1 --json | sed -n 's/^ *"feature": \([0-9]*\).*/\1/p')
   "$saetap" show "$samples" "$feature" --top 5 | grep -q '«[a-z]' || fail "feature $feature of $samples shows no marked word"
 done
+# A pass over the text that was trained on, which training's samples agree with in part.
+"$saetap" info --json "$demo/final_samples" | python3 -c '
+import json, sys
+site = json.load(sys.stdin)["sites"][0]
+assert site["tokens_resolved"] == site["tokens_collected"] == site["tokens_seen"] >= 27000, site
+' || fail "$demo/final_samples does not hold what the pass went over"
+"$saetap" agree --json "$demo/activation_samples" "$demo/final_samples" | python3 -c '
+import json, sys
+parts = {part["kind"]: part for part in json.load(sys.stdin)["sites"][0]["parts"]}
+assert 0.1 < parts["recent"]["found"]["median"] <= 1, parts
+' || fail "the pass and the training do not agree on anything"
 grep -q '^## Feature ' "$demo/report.md" || fail "report.md lists no feature"
 grep -q 'brought back to their token' "$demo/report.md" || fail "report.md does not say how many rows were resolved"
 [ "$(grep -c '^[0-9]*\. .*\*\*' "$demo/report.md")" -gt 100 ] || fail "report.md marks no tokens"
