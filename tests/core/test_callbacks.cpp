@@ -102,7 +102,7 @@ TEST_CASE("callbacks: what a config chooses") {
 }
 
 TEST_CASE("callbacks: what is wrong is said with its place") {
-  for (const auto& [list, reason] : std::vector<std::pair<std::string, std::string>>{
+  for (const auto& one : std::vector<std::pair<std::string, std::string>>{
            {"{}", "\"saetap.callbacks\": got an object, allowed is a list"},
            {R"([{}])", "\"saetap.callbacks[0]\""},
            {R"(["jsonl"])", "\"saetap.callbacks[0]\""},
@@ -115,8 +115,8 @@ TEST_CASE("callbacks: what is wrong is said with its place") {
            {R"([{"name": "jsonl", "options": {"path": ""}}])", "\"saetap.callbacks[0].options.path\""},
            {R"([{"name": "jsonl", "options": []}])", "an object"},
            {R"([{"name": "top_samples", "options": {"k": 3}}])", "has no options"}}) {
-    CAPTURE(list);
-    CHECK(refusal(list).find(reason) != std::string::npos);
+    CAPTURE(one.first);
+    CHECK(refusal(one.first).find(one.second) != std::string::npos);
   }
 }
 
