@@ -5,6 +5,7 @@ Triton (about 500 MB of packages, none of which an SAE module uses). So each suc
 registered with its real path but nothing executed, and the submodules that hold the classes are imported as they are.
 """
 import importlib
+import importlib.machinery
 import importlib.metadata
 import importlib.util
 import logging
@@ -41,6 +42,18 @@ def import_sae_lens() -> types.ModuleType:
     saes = importlib.import_module("sae_lens.saes")
     register_architectures(saes)
     return saes
+
+
+def import_sae_trainer() -> types.ModuleType:
+    """sae-lens' own training loop. Its config imports a logger and a dataset loader, which nothing of it calls here."""
+    import_sae_lens()
+    datasets = ("Dataset", "DatasetDict", "IterableDataset", "IterableDatasetDict", "load_dataset")
+    for name, wanted in (("wandb", ()), ("datasets", datasets)):
+        absent = importlib.util.module_from_spec(importlib.machinery.ModuleSpec(name, None))
+        for attribute in wanted:
+            setattr(absent, attribute, type(attribute, (), {}))
+        sys.modules.setdefault(name, absent)
+    return importlib.import_module("sae_lens.training.sae_trainer")
 
 
 def register_architectures(saes: types.ModuleType) -> None:
