@@ -99,13 +99,14 @@ void print_head(const ComparedSites& sites) {
 
 void print_legend(const ComparedSites& sites) {
   const std::string kept = count_text(sites.final_pass.store.run().kept_samples_per_feature);
-  std::cout
-      << "\ntokens     counted, as a share of the final pass's: \"top 10\" cannot be higher where no text came twice\n"
-      << "top 10     share of a feature's ten strongest places in the final pass that are among the part's ten: "
-         "median, mean, of so many features\n"
-      << "found      share of the part's ten that are among the " << kept << " that the final pass keeps\n"
-      << "ranks      rank correlation (Spearman) of the activations at places in both random samples\n"
-      << "densities  rank correlation, over features, of how often each was active\n";
+  std::cout << "\ntokens     counted, as a share of the final pass's: what the mean of \"top 10\" would be if nothing "
+               "had changed "
+               "since and no text came twice\n"
+            << "top 10     share of a feature's ten strongest places in the final pass that are among the part's ten: "
+               "median, mean, of so many features\n"
+            << "found      share of the part's ten that are among the " << kept << " that the final pass keeps\n"
+            << "ranks      rank correlation (Spearman) of the activations at places in both random samples\n"
+            << "densities  rank correlation, over features, of how often each was active\n";
 }
 
 Json json_of(const Spread& spread, std::uint64_t features) {
