@@ -2,7 +2,7 @@
 #
 #   make demo      train a sparse autoencoder on a real model under saetap and read its features
 #   make test      build and run every test
-#   make test-libraries  every module of the SAE libraries, and a zoo of architectures, under the hook API
+#   make test-libraries  every module of the SAE libraries, and a zoo of architectures, under the hook API; their eager classes from Python
 #   make provenance  which rows of activations find their token, and what that costs: writes docs/provenance.md (10 minutes)
 #   make bench     what recording costs, beside what people would write instead: writes docs/performance.md (35 minutes)
 #   make test-long  the same with more tries, a soak of half an hour, the sanitizers and the fuzzers (2 hours)
@@ -57,11 +57,12 @@ reliability: test
 	$(PYTHON) tests/reliability/reliability_page.py $(FAULTS) --out docs/reliability.md
 
 # Writes docs/supported_modules.md from what it saw.
-test-libraries: build .venv/libraries/ready
+test-libraries: build prepared .venv/libraries/ready
 	PYTHONPATH=.venv/libraries $(PYTHON) tests/libraries/export_libraries.py --out $(EXPORTED)/libraries
 	$(PYTHON) tests/architectures/export_architectures.py --out $(EXPORTED)/architectures
 	$(PYTHON) tests/modules/check_modules.py $(BUILD)/bin/run_modules $(EXPORTED)/libraries $(EXPORTED)/architectures \
 	  --table docs/supported_modules.md
+	SAETAP_LIBRARY=$(CURDIR)/$(BUILD)/lib/libsaetap.so $(PYTHON) -m pytest -q -p no:cacheprovider tests/python/libraries
 
 # The libraries without what they need for other ends: their own requirements are several GB.
 .venv/libraries/ready: tests/libraries/requirements.txt .venv/ready
