@@ -1,5 +1,7 @@
 #include "integrations/collect/loaded_module.h"
 
+#include <optional>
+
 #include "integrations/cli/failure.h"
 #include "integrations/inspect/model_file.h"
 #include "integrations/libtorch/first_line.h"
@@ -10,13 +12,16 @@ using cli::Failure;
 using cli::Status;
 
 at::Device device_of(const std::string& name) {
+  const auto refuse = [&](const std::string& reason) { throw Failure(Status::bad_input, "--device " + name + reason); };
+  std::optional<at::Device> device;
   try {
-    const at::Device device(name);
-    (void)at::empty({1}, device);
-    return device;
-  } catch (const std::exception& error) {
-    throw Failure(Status::bad_input, "--device " + name + ": " + first_line(error));
+    device = at::Device(name);
+  } catch (const std::exception&) {
+    // Said below.
   }
+  if (!device || !(device->is_cpu() || device->is_cuda())) refuse("; cpu, cuda and cuda:N are allowed");
+  if (device->is_cuda() && !at::hasCUDA()) refuse(": there is none here, or this LibTorch is built without CUDA");
+  return *device;
 }
 
 torch::jit::Module load_module(const std::string& path, const std::string& device) {

@@ -40,7 +40,10 @@ class Refusals(CollectTest):
         self.fails("rubbish.pt: not a TorchScript file", "--sae", self.write("rubbish.pt", b"rubbish"), "--lm", self.lm, *tokens)
         self.fails("empty.pt: the file is empty", "--sae", self.sae, "--lm", self.write("empty.pt", b""), *tokens)
         self.fails("it has no method encode", "--sae", self.sae, "--method", "encode", "--lm", self.lm, *tokens)
-        self.fails("--device nowhere", "--sae", self.sae, "--device", "nowhere", "--lm", self.lm, *tokens)
+        for device in ("nowhere", "meta", "cuda:-3"):
+            self.fails(f"--device {device}; cpu, cuda and cuda:N are allowed", "--sae", self.sae, "--device", device, "--lm", self.lm, *tokens)
+        if not torch.cuda.is_available():
+            self.fails("--device cuda: there is none here", "--sae", self.sae, "--device", "cuda", "--lm", self.lm, *tokens)
         self.fails("it returns no floating-point tensor with a row for each token", "--sae", self.sae, "--lm", self.identity(), *tokens)
         listed = "0 is [32, 12, 16] of float32, 1 is [32, 12, 24] of float32; --lm-output has to be one of them"
         self.fails(listed, "--sae", self.sae, "--lm", self.lm, "--lm-output", 2, *tokens)

@@ -1,14 +1,19 @@
 """`saetap collect` that is killed or stopped and gone on with keeps what it keeps in one piece."""
 
 import json
+import pathlib
 import shlex
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 
 import torch
 from collect_test import SAETAP, VOCABULARY, CollectTest, Store, T, environment, models, npy, run_tests
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "reliability"))
+from fault_record import record_fault  # noqa: E402
 
 
 class Resume(CollectTest):
@@ -70,6 +75,7 @@ class Resume(CollectTest):
         done = self.run_program(*self.words("--resume"))
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn("all 144,000 rows are in", done.stdout)
+        record_fault("resume", "`saetap collect` killed twice and gone on with: the store is that of a pass in one piece", 2, "nothing")
 
     def test_ctrl_c_saves_and_says_how_to_go_on(self) -> None:
         status, said = self.break_off(signal.SIGINT)
@@ -80,6 +86,24 @@ class Resume(CollectTest):
         command = shlex.split(stopped.split("to go on: ")[1])
         self.assertEqual((command[:2], command[-1]), (["saetap", "collect"], "--resume"))
         self.go_on(SAETAP, *command[1:])
+
+    def test_a_token_that_the_model_does_not_have_costs_nothing_before_it(self) -> None:
+        """The pass ends with a line; with the file put right it goes on."""
+        tokens, wrong = self.folder / "tokens.npy", self.ids.clone()
+        wrong[150, 3] = VOCABULARY
+        words = (SAETAP, "collect", "--sae", self.sae, "--lm", self.lm, "--tokens", tokens, "--sequences", 10, "--batch", 70, "-o", "out")
+        tokens.write_bytes(npy(wrong))
+        done = self.run_program(*words)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn(f"it fails on rows 150 to 159 of {tokens}, whose largest token id is {VOCABULARY}: index out of range in self\n",
+                      done.stderr)
+        self.assertEqual(self.rows_saved(), 150 * T // 70 * 70)
+        tokens.write_bytes(npy(self.ids))
+        done = self.run_program(*words, "--resume")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        whole = self.collect("--sae", self.sae, "--lm", self.lm, "--tokens", tokens, "--sequences", 10, "--batch", 70, out="whole")
+        self.check_same(whole, Store(self.folder / "out"))
+        record_fault("resume", "`saetap collect` on tokens of which one is none of the model's, then put right and gone on with", 1, "nothing")
 
     def test_what_differs_is_not_gone_on_with(self) -> None:
         self.break_off(signal.SIGKILL)
