@@ -213,7 +213,7 @@ def test_several_saes_of_one_class_are_told_apart(witness):
 def test_what_was_attached_twice_is_said(witness):
     sae = NamedSae()
     first = saetap.attach(sae)
-    with pytest.raises(ValueError, match="attached already"):
+    with pytest.raises(saetap.SaetapError, match="attached already"):
         saetap.attach(sae)
     sae(rows())
     assert len(witness.calls) == 1  # the first one stands
@@ -281,6 +281,33 @@ def test_nothing_is_raised_inside_a_training(witness, capfd):
         assert torch.equal(sae(x), (x @ sae.W_enc + sae.b_enc).relu() @ sae.W_dec)
     written = capfd.readouterr().err
     assert written == "saetap: NamedSae.encode.96: switched off: no room\n"
+
+
+def test_features_that_are_never_seen_are_said_once(witness, capfd):
+    class Normalized(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.W_enc, self.W_dec = nn.Parameter(torch.randn(D, F)), nn.Parameter(torch.randn(F, D))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return (x @ self.W_enc).relu() @ (self.W_dec / self.W_dec.norm(dim=1, keepdim=True))
+
+    sae = Normalized()
+    saetap.attach(sae)
+    sae(rows())
+    sae(rows())
+    written = capfd.readouterr().err
+    assert written.count("\n") == 1 and "Normalized.forward.96" in written and "features=" in written
+
+
+def test_rows_of_any_shape(witness):
+    sae = NamedSae()
+    saetap.attach(sae)
+    for shape in ((0, D), (D,), (2, 3, 4, D)):
+        x = torch.randn(*shape)
+        sae(x)
+        assert witness.calls[-1].activations.shape == (*shape[:-1], F)
+        assert shape[0] == 0 or torch.equal(witness.calls[-1].rows, x)
 
 
 def test_an_error_of_the_modules_own_comes_through_and_the_next_call_is_seen(witness):

@@ -296,6 +296,35 @@ print(started.started)
 """
 
 
+def test_rows_of_any_shape_and_none(recording):
+    sae = NamedSae()
+    saetap.attach(sae)
+    for shape in ((0, D), (D,), (2, 3, D), (5, D)):
+        sae(torch.randn(*shape))
+    assert saetap.sites()[0]["rows_seen"] == 12
+
+
+FORKS = """
+import os, sys, torch, saetap
+from small_modules import NamedSae, LanguageModel, D
+sae, lm = NamedSae(), LanguageModel()
+saetap.start(output_dir=sys.argv[1], log_level="warning")
+saetap.attach(sae, lm=lm, at="blocks.1")
+sae(torch.randn(5, D))
+child = os.fork()
+if child == 0:
+    lm(torch.zeros(1, 3, dtype=torch.long)); sae(torch.randn(5, D)); os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+sae(torch.randn(5, D))
+"""
+
+
+def test_a_forked_child_goes_on_and_is_not_recorded(tmp_path):
+    done = run_script(FORKS, tmp_path / "out", OMP_NUM_THREADS="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert saetap.open(tmp_path / "out").sites[0].rows_seen == 10
+
+
 def test_a_script_that_is_recorded_from_outside_goes_on_in_that_recording(tmp_path, saetap_program):
     here = pathlib.Path(__file__).parent
     paths = os.pathsep.join([str(here), str(here.parents[1] / "integrations" / "python")])

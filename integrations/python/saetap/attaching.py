@@ -34,6 +34,7 @@ def _forget() -> None:
         _attached[-1].remove()
     _names.clear()
     _told.clear()
+    _decoders.clear()
 
 
 recording._on_stop.append(_forget)
@@ -154,7 +155,8 @@ def _see_model(lm: Any, at: str | None, width: int | None) -> Callable[[], None]
     return language_model.see_model(lm, at, width)
 
 
-_told: dict[str, int] = {}
+_told: dict[str, int] = {}  # sites of `observe`
+_decoders: dict[str, Any] = {}
 
 
 def observe(activations: Any, tokens: Any = None, *, indices: Any = None, rows: Any = None, mask: Any = None,
@@ -164,8 +166,8 @@ def observe(activations: Any, tokens: Any = None, *, indices: Any = None, rows: 
     `activations`: tensor [.., F], floating, dense or sparse COO, on any device; or with `indices` [.., k] the values of those
     features, and `features`: F. `tokens`: [batch, length] integers of which the batch's rows are the text, in order, and
     `mask`, as `set_tokens` takes them; or `rows`: [.., d_in], what was encoded, to find the tokens by. `site`: its name in the
-    store, declared at the first call. `decoder`: [F, d_out] tensor, held weakly and read at checkpoints. `train`: whether the
-    call counts as a step. Nothing of it is changed or kept. Raises SaetapError."""
+    store, declared at the first call. `decoder`: [F, d_out] tensor, kept and read at checkpoints until another is given.
+    `train`: whether the call counts as a step. Nothing else is kept, and nothing changed. Raises SaetapError."""
     import torch
 
     if not recording.is_recording():
@@ -185,8 +187,9 @@ def observe(activations: Any, tokens: Any = None, *, indices: Any = None, rows: 
         recording.set_tokens(tokens, mask)
     try:
         with torch.no_grad():
-            if decoder is not None:
+            if decoder is not None and _decoders.get(site) is not decoder:
                 library.operators().set_decoder(number, decoder, False)
+                _decoders[site] = decoder
             library.operators().observe(number, activations, None if indices is None else torch.as_tensor(indices), rows, train)
     except (RuntimeError, ValueError) as failed:
         raise SaetapError(f"saetap: {log.first_line(failed)}") from None

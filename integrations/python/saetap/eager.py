@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import threading
 import weakref
 from typing import Any, Callable
@@ -10,12 +11,13 @@ from typing import Any, Callable
 import torch
 from torch import nn
 
-from saetap import hooks, log, recording
+from saetap import hooks, library, log, recording
 from saetap.library import SaetapError, operators
 from saetap.parts import ENCODE, Parts
 from saetap.products import DecoderProducts
 
 DECODE, FORWARD = "decode", "forward"
+PLAIN = (torch.Tensor, nn.Parameter)
 
 
 @dataclasses.dataclass
@@ -41,6 +43,7 @@ class SeenSae:
         self._local = threading.local()
         self._told_rows: torch.Tensor | None = None  # of a method that was named for it
         self._trains_by_encoding = False
+        self._saw_any = False
         self._decodes = False  # it has a method `decode`
         self._forward_encodes: bool | None = None  # calls a method that encodes; None: not known yet
         self._ends: list[Callable[[], None]] = []
@@ -144,6 +147,8 @@ class SeenSae:
             result = call(*args, **kwargs)
         if entered.product is not None and not entered.counted:
             self._see_kept_product(entered)
+        if not (self._saw_any or self.off):
+            log.warn(f"{self.name}: forward was called, and nothing that gives its features: name it, features=…")
         return result
 
     def _see_product(self, values: torch.Tensor, indices: torch.Tensor | None) -> None:
@@ -226,12 +231,14 @@ class SeenSae:
                     self._declare(activations.shape[-1], rows.shape[-1] if rows is not None else activations.shape[-1])
                 self._tell_decoder()
                 operators().observe(self._site, activations.detach(), indices, rows, train)
+            self._saw_any = True
         except Exception as failed:  # inside somebody's training: nothing of ours may end it
             self._give_up(log.first_line(failed))
 
     def _give_up(self, why: str) -> None:
         self.off = True
-        log.warn(f"{self.name}: switched off: {why}")
+        if library.ENDED not in why:  # in a forked child, at the end of a program
+            log.warn(f"{self.name}: switched off: {why}")
 
     # ---- what the plugin is told ----
 
@@ -248,10 +255,9 @@ class SeenSae:
         if decoder is None:
             return
         weight = decoder.weight.tensor()
-        if self._decoder_told() is not weight:
+        if self._decoder_told() is not weight and type(weight) in PLAIN:  # not a shard of one
             with torch.no_grad():
-                operators().set_decoder(self._site, weight.detach() if not isinstance(weight, nn.Parameter) else weight,
-                                        decoder.transposed)
+                operators().set_decoder(self._site, weight, decoder.transposed)
             self._decoder_told = weakref.ref(weight)
 
 
@@ -270,7 +276,7 @@ def version_of(tensor: torch.Tensor) -> int:
 
 def observable(tensor: torch.Tensor) -> bool:
     """False while a model is traced with tensors that hold nothing. Raises for those that are no plain tensors."""
-    if type(tensor) in (torch.Tensor, nn.Parameter):
+    if type(tensor) in PLAIN:
         return True
     if type(tensor).__name__ in ("FakeTensor", "FunctionalTensor", "Proxy"):
         return False
@@ -305,13 +311,9 @@ def has_features(values: Any, features: int | None) -> bool:
 
 def fitting_rows(activations: torch.Tensor, rows: torch.Tensor | None, d_in: int | None) -> torch.Tensor | None:
     """Rows as [.., d_in] with one for each row of the activations; None if they cannot be those."""
-    if rows is None or not rows.is_floating_point() or type(rows) not in (torch.Tensor, nn.Parameter):
+    if rows is None or not rows.is_floating_point() or type(rows) not in PLAIN:
         return None
-    count = activations.numel() // activations.shape[-1] if activations.layout == torch.strided else None
-    if count is None:
-        count = 1
-        for size in activations.shape[:-1]:
-            count *= size
+    count = math.prod(activations.shape[:-1])
     if d_in is None:
         d_in = rows.shape[-1] if rows.dim() else 0
     if count * d_in != rows.numel() or d_in == 0:

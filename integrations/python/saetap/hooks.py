@@ -10,6 +10,8 @@ import threading
 import weakref
 from typing import Any, Callable
 
+from saetap.library import SaetapError
+
 Around = Callable[[str, Callable[..., Any], tuple, dict], Any]
 
 
@@ -77,7 +79,7 @@ def watch(target: Any, name: str, around: Around) -> Callable[[], None]:
         if watched is None:
             watched = _watched[key] = _Watched(owner, name)
         if id(target) in watched.watchers and watched.watchers[id(target)][0]() is target:
-            raise ValueError(f"saetap: this {type(target).__name__} is attached already")
+            raise SaetapError(f"saetap: this {type(target).__name__} is attached already")
         watched.watchers[id(target)] = (weakref.ref(target), around)
     number = id(target)
 

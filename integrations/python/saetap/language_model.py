@@ -10,7 +10,7 @@ from typing import Any, Callable, Iterator
 import torch
 from torch import nn
 
-from saetap import hooks, log
+from saetap import hooks, library, log
 from saetap.eager import observable
 from saetap.library import SaetapError, operators
 
@@ -61,7 +61,8 @@ class SeenModel:
             return see()
         except Exception as failed:
             self.off = True
-            log.warn(f"{self.name}: its tokens are not seen any more: {log.first_line(failed)}")
+            if library.ENDED not in str(failed):
+                log.warn(f"{self.name}: its tokens are not seen any more: {log.first_line(failed)}")
             return None
 
     @torch.compiler.disable

@@ -12,6 +12,7 @@ from typing import Any
 
 ABI_VERSION = 1
 FILE_NAME = "libsaetap.so"
+ENDED = "nothing is being recorded"  # what the plugin says after the end, and in a child of a fork
 OK, OFF, BAD_CONFIG, RUNNING, NOT_RUNNING, FAILED = range(6)
 
 
