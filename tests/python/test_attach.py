@@ -300,6 +300,21 @@ def test_features_that_are_never_seen_are_said_once(witness, capfd):
     assert written.count("\n") == 1 and "Normalized.forward.96" in written and "features=" in written
 
 
+def test_a_decoder_that_goes_away_is_said(witness, capfd):
+    sae = InlineSae()
+    saetap.attach(sae)
+    sae(rows())
+    weight = sae.W_D.detach()
+    del sae.W_D
+    sae.register_buffer("W_D", weight)  # replaced by something that is no parameter: found all the same
+    sae(rows())
+    assert len(witness.calls) == 2 and witness.decoders[-1][1] is weight
+    del sae.W_D
+    with pytest.raises(AttributeError, match="W_D"):
+        sae(rows())
+    assert "not there any more" in capfd.readouterr().err
+
+
 def test_rows_of_any_shape(witness):
     sae = NamedSae()
     saetap.attach(sae)

@@ -138,18 +138,24 @@ class SeenSae:
     def _around_forward(self, _: str, call: Callable, args: tuple, kwargs: dict) -> Any:
         if self._passes_by() or self._current() is not None:
             return call(*args, **kwargs)
-        decoder = self.parts.decoder
         entered = Pass(detached(first_tensor(args, kwargs)), encoding=False)
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(self._inside(entered))
-            if not self._forward_encodes and decoder is not None and not torch.compiler.is_compiling():
-                stack.enter_context(DecoderProducts(decoder.weight.tensor(), decoder.features, self._see_product))
+        with self._inside(entered), self._products():
             result = call(*args, **kwargs)
         if entered.product is not None and not entered.counted:
             self._see_kept_product(entered)
         if not (self._saw_any or self.off):
             log.warn(f"{self.name}: forward was called, and nothing that gives its features: name it, features=…")
         return result
+
+    def _products(self) -> contextlib.AbstractContextManager:
+        decoder = self.parts.decoder
+        if self._forward_encodes or decoder is None or torch.compiler.is_compiling():
+            return contextlib.nullcontext()
+        try:
+            return DecoderProducts(decoder.weight.tensor(), decoder.features, self._see_product)
+        except AttributeError as gone:
+            self._give_up(f"its decoder is not there any more: {gone}")
+            return contextlib.nullcontext()
 
     def _see_product(self, values: torch.Tensor, indices: torch.Tensor | None) -> None:
         entered = self._current()
@@ -220,6 +226,7 @@ class SeenSae:
             return
         try:
             activations, indices = features_in(values, self.parts.features)
+            self._saw_any = True
             if not observable(activations):
                 return
             train = self._trains()
@@ -231,7 +238,6 @@ class SeenSae:
                     self._declare(activations.shape[-1], rows.shape[-1] if rows is not None else activations.shape[-1])
                 self._tell_decoder()
                 operators().observe(self._site, activations.detach(), indices, rows, train)
-            self._saw_any = True
         except Exception as failed:  # inside somebody's training: nothing of ours may end it
             self._give_up(log.first_line(failed))
 
