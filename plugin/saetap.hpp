@@ -105,7 +105,7 @@ inline std::int64_t write_token_text(std::int32_t token, char* text, std::int64_
 struct TakeBack {
   const saetap_api* api = nullptr;
   void operator()(TokenText* text) const noexcept {
-    (void)call(api, &saetap_api::set_token_text, "set_token_text", nullptr, nullptr);
+    (void)call(api, &saetap_api::set_token_text, "set_token_text", nullptr, static_cast<void*>(text));
     delete text;
   }
 };

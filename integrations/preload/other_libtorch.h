@@ -5,7 +5,7 @@
 
 namespace saetap::preload {
 
-// Writes "built with LibTorch 2.13 …, this program has 2.4 …: " to `text`, or nothing where they do not differ.
+// Writes "built for LibTorch 2.13 but this program runs LibTorch 2.4: " to `text`, or nothing where they do not differ.
 // `libtorch`: path of the program's libtorch_cpu.so, which is loaded.
 void name_other_libtorch(const char* libtorch, char* text, std::size_t size);
 

@@ -99,9 +99,27 @@ bool AttachedSite::count(std::int64_t rows, bool grad_enabled, bool steps_told) 
   return begins;
 }
 
-void AttachedSite::end_step(Collection& collection) {
-  if (!std::exchange(in_step_, false)) return;
-  collection.step({site_, counts_.steps - 1, step_collected_});
+void AttachedSite::end_step(SiteContext& context) {
+  if (std::exchange(in_step_, false)) tell_step(counts_.steps - 1, step_collected_, context);
+}
+
+void AttachedSite::tell_step(std::uint64_t step, bool collected, SiteContext& context) const {
+  const auto tell = [this, step, collected, &collection = context.collection] {
+    collection.step({site_, step, collected});
+  };
+  if (context.device_queue.empty()) {
+    tell();
+  } else {
+    context.device_queue.add(at::kCPU, {tell});
+  }
+}
+
+bool AttachedSite::is_due(const hooks::FeatureEvent& event, const Config& config, bool steps_told) const {
+  const bool begins = steps_told ? !in_step_ : event.grad_enabled;
+  const auto steps = counts_.steps + (begins ? 1 : 0);
+  const auto step = steps > 0 ? steps - 1 : 0;
+  const bool wanted = event.phase == Phase::train ? config.collect_train : config.collect_eval;
+  return wanted && step % static_cast<std::uint64_t>(config.sample_collection_freq) == 0;
 }
 
 void AttachedSite::handle(const FeatureTap& tap, const hooks::FeatureEvent& event, const CallShape& shape,
@@ -110,20 +128,18 @@ void AttachedSite::handle(const FeatureTap& tap, const hooks::FeatureEvent& even
   decoder_layout_ = tap.decoder_layout;
   released_directions_.clear();
 
-  const auto& config = context.config;
+  const bool due = is_due(event, context.config, context.steps_told);
   const bool begins = count(shape.rows, event.grad_enabled, context.steps_told);
   const bool whole_step = begins && !context.steps_told;  // this call is one
   const auto step = counts_.steps > 0 ? counts_.steps - 1 : 0;
-  const bool due = step % static_cast<std::uint64_t>(config.sample_collection_freq) == 0;
-  const bool wanted = event.phase == Phase::train ? config.collect_train : config.collect_eval;
-  const bool collected = due && wanted && (shape.rows == 0 || context.collection.takes_batch());
+  const bool collected = due && (shape.rows == 0 || context.collection.takes_batch());
   try {
     if (collected && shape.rows > 0) collect_call(tap, event, shape, step, context);
   } catch (...) {
-    if (whole_step) context.collection.step({site_, step, false});
+    if (whole_step) tell_step(step, false, context);
     throw;
   }
-  if (whole_step) context.collection.step({site_, step, collected});
+  if (whole_step) tell_step(step, collected, context);
 }
 
 void AttachedSite::collect_call(const FeatureTap& tap, const hooks::FeatureEvent& event, const CallShape& shape,
@@ -298,6 +314,10 @@ HalfMatrix AttachedSite::decoder_directions() {
 void AttachedSite::release_decoder_of_dead_owner() {
   if (!orphaned()) return;
   owner_.reset();
+  release_decoder();
+}
+
+void AttachedSite::release_decoder() {
   if (!decoder_.defined()) return;
   released_directions_ = decoder_directions();
   decoder_.reset();

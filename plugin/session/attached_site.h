@@ -44,7 +44,9 @@ class AttachedSite {
   // switched off: the share seen has to stay true.
   bool count(std::int64_t rows, bool grad_enabled, bool steps_told);
   // Where the program tells steps: one is over.
-  void end_step(Collection& collection);
+  void end_step(SiteContext& context);
+  // Whether this call, if it came now, would be looked at and not only counted.
+  [[nodiscard]] bool is_due(const hooks::FeatureEvent& event, const Config& config, bool steps_told) const;
   // Handles one tapped call. Throws what must switch the site off.
   void handle(const FeatureTap& tap, const hooks::FeatureEvent& event, const CallShape& shape, SiteContext& context);
 
@@ -68,11 +70,15 @@ class AttachedSite {
   [[nodiscard]] HalfMatrix decoder_directions();
   // Lets go of the decoder's memory if its module is gone, keeping the directions.
   void release_decoder_of_dead_owner();
+  // The same whatever became of the module; until its next call.
+  void release_decoder();
 
  private:
   void collect_call(const FeatureTap& tap, const hooks::FeatureEvent& event, const CallShape& shape, std::uint64_t step,
                     SiteContext& context);
   void note_collected_step();
+  // A step is over, once the calls before are handled.
+  void tell_step(std::uint64_t step, bool collected, SiteContext& context) const;
   void scale(const FeatureTap& tap, TappedCall& call) const;
   void collect(const TappedCall& call, std::uint64_t step, Phase phase, SiteContext& context);
   // A call that is scanned where its features lie, and handled when the device got so far.

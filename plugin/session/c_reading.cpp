@@ -1,9 +1,12 @@
 // What is kept so far, for who asks while the run goes on.
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstring>
 #include <functional>
 #include <iterator>
+#include <mutex>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -94,12 +97,25 @@ Excerpt excerpt(const SequencePool& pool, const saetap_sample& sample, std::int6
   return found;
 }
 
+// Of the structures in version 1.
+constexpr std::size_t kSiteInfo1 = offsetof(saetap_site_info, group) + sizeof(saetap_site_info::group);
+constexpr std::size_t kSiteCounts1 =
+    offsetof(saetap_site_counts, rows_ambiguous) + sizeof(saetap_site_counts::rows_ambiguous);
+
+// As much of it as the reader knows; its struct_size says how much.
 template <typename Structure>
 void give(const Structure& from, Structure* to) {
-  const auto room = to->struct_size;
   auto sized = from;
-  sized.struct_size = room;
-  std::memcpy(to, &sized, std::min<std::size_t>(room, sizeof sized));
+  sized.struct_size = std::min<std::uint32_t>(to->struct_size, sizeof sized);
+  std::memcpy(to, &sized, sized.struct_size);
+}
+
+// For the life of the process: a program may read it while its recording ends.
+const char* kept_text(const char* text) {
+  static std::mutex changes;
+  static auto* kept = new std::set<std::string>();
+  const std::lock_guard lock(changes);
+  return kept->insert(text).first->c_str();
 }
 
 template <typename... Pointers>
@@ -121,9 +137,15 @@ int count_sites(int64_t* count) {
 int read_site(int64_t place, saetap_site_info* site) {
   return answer([&](std::string&) -> int {
     check_given(site);
-    give(found_by<saetap_site_info>(
-             [place](const SampleCollector& collector) { return site_info(*site_at(collector, place).site); }),
-         site);
+    check_size(site->struct_size, kSiteInfo1, "saetap_site_info");
+    auto info = found_by<saetap_site_info>([place](const SampleCollector& collector) {
+      auto found = site_info(*site_at(collector, place).site);
+      for (const char** text : {&found.name, &found.module_type, &found.path, &found.method, &found.description}) {
+        *text = kept_text(*text);
+      }
+      return found;
+    });
+    give(info, site);
     return SAETAP_OK;
   });
 }
@@ -131,6 +153,7 @@ int read_site(int64_t place, saetap_site_info* site) {
 int read_site_counts(int64_t place, saetap_site_counts* counts) {
   return answer([&](std::string&) -> int {
     check_given(counts);
+    check_size(counts->struct_size, kSiteCounts1, "saetap_site_counts");
     const auto sites = process_session()->sites();
     if (place < 0 || place >= static_cast<std::int64_t>(sites.size())) {
       throw std::invalid_argument("there is no site at place " + std::to_string(place) + " of " +

@@ -45,26 +45,26 @@ saetap_site* handle_of(const std::shared_ptr<Session>& session, int declared) {
 constexpr std::size_t kSiteSpec1 = offsetof(saetap_site_spec, description) + sizeof(saetap_site_spec::description);
 constexpr std::size_t kCall1 = offsetof(saetap_call, rows) + sizeof(saetap_call::rows);
 
-void check_size(std::uint32_t given, std::size_t least, const char* what) {
-  if (given >= least) return;
-  throw std::invalid_argument(std::string(what) + ".struct_size is " + std::to_string(given) + ", has to be at least " +
-                              std::to_string(least));
-}
-
 std::string text_or_nothing(const char* text) {
   return text != nullptr ? text : "";
 }
 
 }  // namespace
 
+void check_size(std::uint32_t given, std::size_t least, const char* what) {
+  if (given >= least) return;
+  throw std::invalid_argument(std::string(what) + ".struct_size is " + std::to_string(given) + ", has to be at least " +
+                              std::to_string(least));
+}
+
 DeclaredBehind behind(const saetap_site* site) {
+  const auto current = process_session();  // in a forked child no lock is to be touched
   auto& known = handles();
   const std::lock_guard lock(known.mutex);
   for (const auto& one : known.all) {
     if (&one != site) continue;
-    auto session = one.session.lock();
-    if (session == nullptr || session != process_session()) throw NotRecording();
-    return {std::move(session), one.declared};
+    if (one.session.lock() != current) throw NotRecording();
+    return {current, one.declared};
   }
   throw std::invalid_argument("this is no site that was attached");
 }

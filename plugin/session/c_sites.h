@@ -24,6 +24,9 @@ int read_top_samples(int64_t place, int64_t feature, saetap_sample* samples, int
 int read_sample_tokens(const saetap_sample* sample, int64_t before, int64_t after, int32_t* tokens, int64_t* count,
                        int64_t* at);
 
+// Throws std::invalid_argument where a structure's maker, or its reader, knew less of it than version 1 had.
+void check_size(std::uint32_t given, std::size_t least, const char* what);
+
 // The session and number behind a handle. Throws std::invalid_argument for one that is none, NotRecording.
 class Session;
 struct DeclaredBehind {

@@ -85,6 +85,8 @@ void Collection::add_library(const LibraryOptions& library) {
     callbacks_.add(library.path, std::make_shared<LibraryCallback>(library, saetap_get_api(SAETAP_ABI_VERSION)));
   } catch (const std::exception& error) {
     log(LogLevel::error, "no callback   " + library.path + ": " + error.what());
+  } catch (...) {
+    log(LogLevel::error, "no callback   " + library.path + ": it threw something that is no exception");
   }
 }
 
@@ -282,13 +284,16 @@ void Collection::save_json(const std::string& store_path) {
   }
 }
 
-bool Collection::look(std::function<void(const SampleCollector&)> look) {
+void Collection::look(std::function<void(const SampleCollector&)> look) {
   if (is_current()) {
     look(*collector_);
-    return true;
+  } else {
+    thread_.post(0, [this, look = std::move(look)] { look(*collector_); });
   }
-  thread_.post(0, [this, look = std::move(look)] { look(*collector_); });
-  return thread_.drain(kStandstill);
+}
+
+bool Collection::drain_unless_it_stands_still() {
+  return is_current() || thread_.drain(kStandstill);
 }
 
 bool Collection::finish(std::chrono::steady_clock::time_point until) {

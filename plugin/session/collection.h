@@ -66,8 +66,10 @@ class Collection {
   // Waits until all that was posted is done. False from a callback.
   bool drain() { return thread_.drain(); }
   // Has somebody look at what is kept, on the collector's thread (from a callback: here), behind all that was posted.
-  // False if that thread stands still: then it may yet look later, so that what it writes to must live as long.
-  [[nodiscard]] bool look(std::function<void(const SampleCollector&)> look);
+  // Does not wait for it: what it writes to must live as long.
+  void look(std::function<void(const SampleCollector&)> look);
+  // Waits for what was posted before; no lock is needed. False if the collector's thread stands still.
+  [[nodiscard]] bool drain_unless_it_stands_still();
   // The last event of the callbacks, behind all that was posted. False if that was not done by `until`: what waits is
   // given up then, and this must stay, for the thread may be in the middle of something.
   bool finish(std::chrono::steady_clock::time_point until);

@@ -1,7 +1,8 @@
 #include "plugin/session/declared_site.h"
 
 #include <algorithm>
-#include <vector>
+
+#include "plugin/session/tapped_call.h"
 
 namespace saetap {
 
@@ -27,33 +28,8 @@ void check_size(const DeclaredSite& site, const char* what, std::int64_t size, s
          std::to_string(most));
 }
 
-// What names a feature twice in a row would be counted twice, and kept twice.
-template <typename Index>
-void check_features(const at::Tensor& indices, std::int64_t features, const std::string& site) {
-  const auto straight = indices.contiguous();
-  const auto per_row = straight.size(-1);
-  const auto* at = straight.const_data_ptr<Index>();
-  std::vector<std::uint32_t> latest_row(static_cast<std::size_t>(features), 0);
-  for (std::int64_t i = 0; i < straight.numel(); ++i) {
-    if (at[i] < 0 || at[i] >= features) {
-      refuse(site + "there is no feature " + std::to_string(at[i]) + " of " + std::to_string(features));
-    }
-    auto& latest = latest_row[static_cast<std::size_t>(at[i])];
-    const auto row = static_cast<std::uint32_t>(i / per_row + 1);
-    if (latest == row) refuse(site + "feature " + std::to_string(at[i]) + " stands twice in one row of the indices");
-    latest = row;
-  }
-}
-
-void check_indices(const Site& site, const DeclaredCall& call, const std::string& name) {
-  const auto& indices = call.indices;
-  if (indices.sizes() != call.activations.sizes()) {
-    refuse(name + "activations " + shape_of(call.activations) + " and indices " + shape_of(indices) + " differ");
-  }
-  if (!at::isIntegralType(indices.scalar_type(), false)) refuse(name + "indices have to be integers");
-  if (!indices.device().is_cpu()) return;
-  if (indices.scalar_type() == at::kInt) return check_features<std::int32_t>(indices, site.features, name);
-  check_features<std::int64_t>(indices.to(at::kLong), site.features, name);
+std::string name_in_refusal(const Site& site) {
+  return "site \"" + site.module_type + "\": ";
 }
 
 }  // namespace
@@ -73,24 +49,60 @@ FeatureTap tap_of(const DeclaredSite& site) {
   return FeatureTap(std::move(declared));
 }
 
-void check_call(const Site& site, const DeclaredCall& call) {
-  const auto name = "site \"" + site.module_type + "\": ";
+void check_shapes(const Site& site, const DeclaredCall& call) {
+  const auto name = name_in_refusal(site);
   const auto& values = call.activations;
+  const auto& indices = call.indices;
   if (!values.defined() || values.dim() < 1) refuse(name + "activations have to be [rows, features]");
   if (!at::isFloatingType(values.scalar_type())) refuse(name + "activations have to be floating");
-  if (call.indices.defined()) {
+  if (indices.defined()) {
     if (values.layout() != at::kStrided) refuse(name + "sparse activations have no indices beside them");
-    check_indices(site, call, name);
+    if (indices.sizes() != values.sizes()) {
+      refuse(name + "activations " + shape_of(values) + " and indices " + shape_of(indices) + " differ");
+    }
+    if (!at::isIntegralType(indices.scalar_type(), false)) refuse(name + "indices have to be integers");
   } else if (values.size(-1) != site.features) {
     refuse(name + "activations " + shape_of(values) + " have to end in " + std::to_string(site.features) + " features");
   }
   if (!call.rows.defined()) return;
-  const bool fits = call.rows.dim() >= 1 && call.rows.size(-1) == site.d_in &&
-                    call.rows.numel() / site.d_in * std::max<std::int64_t>(values.size(-1), 1) == values.numel();
+  const auto& rows = call.rows;
+  const bool fits = rows.dim() >= 1 && rows.size(-1) == site.d_in && rows.numel() / site.d_in == rows_of_pairs(values);
   if (!fits) {
-    refuse(name + "rows " + shape_of(call.rows) + " have to be one of " + std::to_string(site.d_in) +
+    refuse(name + "rows " + shape_of(rows) + " have to be one of " + std::to_string(site.d_in) +
            " numbers for each row of activations " + shape_of(values));
   }
+}
+
+template <typename Index>
+void PairCheck::check_features(const at::Tensor& indices, const Site& site) {
+  const auto straight = indices.contiguous();
+  const auto per_row = straight.size(-1);
+  const auto* at = straight.const_data_ptr<Index>();
+  for (std::int64_t i = 0; i < straight.numel(); ++i) {
+    if (i % per_row == 0 && ++row_ == 0) {  // all numbers were given out
+      std::fill(latest_row_.begin(), latest_row_.end(), 0);
+      row_ = 1;
+    }
+    if (at[i] < 0 || at[i] >= site.features) {
+      refuse(name_in_refusal(site) + "there is no feature " + std::to_string(at[i]) + " of " +
+             std::to_string(site.features));
+    }
+    auto& latest = latest_row_[static_cast<std::size_t>(at[i])];
+    if (latest == row_) {
+      refuse(name_in_refusal(site) + "feature " + std::to_string(at[i]) + " stands twice in one row of the indices");
+    }
+    latest = row_;
+  }
+}
+
+void PairCheck::check(const Site& site, const DeclaredCall& call) {
+  const auto& indices = call.indices;
+  if (!indices.defined() || !indices.device().is_cpu()) return;
+  if (latest_row_.size() < static_cast<std::size_t>(site.features)) {
+    latest_row_.resize(static_cast<std::size_t>(site.features), 0);
+  }
+  if (indices.scalar_type() == at::kInt) return check_features<std::int32_t>(indices, site);
+  check_features<std::int64_t>(indices.to(at::kLong), site);
 }
 
 void check_model_rows(const at::Tensor& tokens, const at::Tensor& mask, const at::Tensor& rows) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "hooks/libtorch.h"
 #include "hooks/phase.h"
@@ -33,13 +34,30 @@ struct DeclaredCall {
   Phase phase = Phase::train;
 };
 
-// Whose decoder it is: a copy of ours, or the program's own parameter.
-enum class HoldDecoder : std::uint8_t { kept, weakly };
+// Whose decoder it is: a copy of ours, or the program's own parameter, as it is at each checkpoint. That is kept from
+// the site's first batch on, until release_decoder().
+enum class HoldDecoder : std::uint8_t { kept, shared };
 
 // Throws std::invalid_argument, in one line.
 [[nodiscard]] FeatureTap tap_of(const DeclaredSite& site);
-// Throws std::invalid_argument if it cannot be a batch of this site. What lies on an accelerator is not read.
-void check_call(const Site& site, const DeclaredCall& call);
+// Throws std::invalid_argument if it cannot be a batch of this site: by shapes and types alone.
+void check_shapes(const Site& site, const DeclaredCall& call);
+
+// What is said of pairs' features, by their values: what lies on an accelerator is not read. Keeps its memory, 4 bytes
+// for each feature.
+class PairCheck {
+ public:
+  // Throws std::invalid_argument for a feature that is none, or that a row names twice: it would be counted twice.
+  void check(const Site& site, const DeclaredCall& call);
+
+ private:
+  template <typename Index>
+  void check_features(const at::Tensor& indices, const Site& site);
+
+  std::vector<std::uint32_t> latest_row_;  // [features], in which each was named
+  std::uint32_t row_ = 0;                  // counted through all calls
+};
+
 void check_model_rows(const at::Tensor& tokens, const at::Tensor& mask, const at::Tensor& rows);
 
 }  // namespace saetap

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 
@@ -95,6 +96,13 @@ std::optional<std::string> text_from(saetap_token_text text, void* user, std::in
   return bytes;
 }
 
+// Throws for who is called by it.
+std::shared_ptr<Session> session_outside_callbacks() {
+  auto session = process_session();
+  if (session->is_callback_thread()) throw std::runtime_error("called from within a callback");
+  return session;
+}
+
 template <typename Action>
 saetap_status guarded(std::string& why, Action action) noexcept {
   try {
@@ -134,6 +142,12 @@ saetap_status start_process_session(const Config& config, std::string& why) noex
       why = "this process was forked from one that is recorded";
       return SAETAP_FAILED;
     }
+    // From a callback's library, while it is opened or told of the end.
+    const auto before = current_session();
+    if (starter.load() == std::this_thread::get_id() || (before != nullptr && before->is_callback_thread())) {
+      why = "called from within a callback";
+      return SAETAP_RUNNING;
+    }
     const Starting turn;
     if (current_session() != nullptr) {
       why = "already recording in this process";
@@ -146,19 +160,19 @@ saetap_status start_process_session(const Config& config, std::string& why) noex
     session->start();
     register_torch_operators();  // after a second copy of this library was refused
     std::atomic_store(&running(), session);
-    static const int once = [] {
-      pthread_atfork(let_sqlite_end_before_fork, let_sqlite_go_on_after_fork, hooks::Discovery::abandon);
-      // Registered after LibTorch's own destructors, so it runs before them.
-      return std::atexit(finish_at_exit) + std::at_quick_exit(finish_at_exit);
-    }();
+    static const int once =
+        pthread_atfork(let_sqlite_end_before_fork, let_sqlite_go_on_after_fork, hooks::Discovery::abandon);
     (void)once;
+    // Each time: so that it runs before what was registered until now is destroyed, LibTorch's and the callbacks'
+    // libraries'. Where nothing is being recorded it does nothing.
+    (void)(std::atexit(finish_at_exit) + std::at_quick_exit(finish_at_exit));
     return SAETAP_OK;
   });
 }
 
 saetap_status set_process_tokens(const ToldTokens& told, std::string& why) noexcept {
   return guarded(why, [&] {
-    const auto session = process_session();
+    const auto session = session_outside_callbacks();
     constexpr std::int64_t kMost = std::int64_t{1} << 31;
     const bool sized = told.batch > 0 && told.length > 0 && told.batch <= kMost && told.length <= kMost / told.batch &&
                        told.row_count >= 0;
@@ -183,17 +197,19 @@ saetap_status set_process_tokens(const ToldTokens& told, std::string& why) noexc
 
 saetap_status set_process_token_text(saetap_token_text text, void* user, std::string& why) noexcept {
   return guarded(why, [&] {
-    const auto session = process_session();
-    TokenText text_of;
-    if (text != nullptr) text_of = [text, user](std::int32_t id) { return text_from(text, user, id); };
-    session->set_token_text(std::move(text_of));
+    const auto session = session_outside_callbacks();
+    if (text == nullptr) {
+      session->take_back_token_text(user);
+    } else {
+      session->set_token_text([text, user](std::int32_t id) { return text_from(text, user, id); }, user);
+    }
     return SAETAP_OK;
   });
 }
 
 saetap_status checkpoint_process_session(std::string& why) noexcept {
   return guarded(why, [&] {
-    const auto session = process_session();
+    const auto session = session_outside_callbacks();
     if (session->checkpoint()) return SAETAP_OK;
     why = "the checkpoint could not be saved, see the log";
     return SAETAP_FAILED;
@@ -202,10 +218,7 @@ saetap_status checkpoint_process_session(std::string& why) noexcept {
 
 saetap_status stop_process_session(std::string& why) noexcept {
   return guarded(why, [&] {
-    if (process_session()->is_callback_thread()) {
-      why = "called from within a callback";
-      return SAETAP_FAILED;
-    }
+    (void)session_outside_callbacks();
     // Held to the end: a start meanwhile would have its hooks taken away by this stop.
     const Starting turn;
     const auto session = process_session();

@@ -66,9 +66,11 @@ const StoredSite* Resumption::find(Site& site, const std::function<std::vector<f
   const std::string own = site.name;
   std::vector<const StoredSite*> of_name;
   if (const StoredSite* stored = store_->find(own)) of_name.push_back(stored);
-  // Others of its class may have come before it this time.
+  // Others of its class may have come before it this time. A site that the program declares has the name that it says.
+  const bool declared = site.method.empty();
   for (const StoredSite& stored : store_->sites()) {
-    if (stored.site.name != own && without_number(stored.site.name) == without_number(own)) of_name.push_back(&stored);
+    if (!declared && stored.site.name != own && without_number(stored.site.name) == without_number(own))
+      of_name.push_back(&stored);
   }
   const std::vector<float> directions = of_name.empty() ? std::vector<float>() : decoder();
   for (const StoredSite* stored : of_name) {

@@ -278,11 +278,20 @@ void Session::set_tokens(const TokenMatrix& tokens, std::span<const std::int64_t
                     }});
 }
 
-void Session::set_token_text(TokenText text) {
+void Session::take_back_token_text(const void* owner) {
+  if (collection_.is_current()) return;  // from a callback
+  const Inside inside(*this);
+  if (finished_ || (owner != nullptr && owner != token_text_owner_)) return;
+  token_text_ = {};
+  collection_.drain();  // a checkpoint may be at work with it
+}
+
+void Session::set_token_text(TokenText text, const void* owner) {
   if (collection_.is_current()) return;  // from a callback
   const Inside inside(*this);
   if (finished_) return;
   token_text_ = {};
+  token_text_owner_ = owner;
   if (text) {
     // A checkpoint may be at work with it when the program exits.
     token_text_ = [text = std::move(text), gone = text_is_gone_](std::int32_t id) {

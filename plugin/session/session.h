@@ -47,8 +47,10 @@ class Session : public hooks::Listener, public std::enable_shared_from_this<Sess
   // Its number, for the calls below; of a name declared before the same. It has a place among the sites from its first
   // batch on.
   int declare(const DeclaredSite& site);
-  // Its decoder, read at checkpoints: [F, d_out], or [d_out, F] if `transposed`. A parameter is held weakly.
+  // Its decoder, read at checkpoints: [F, d_out], or [d_out, F] if `transposed`.
   void set_decoder(int declared, const at::Tensor& directions, bool transposed, HoldDecoder hold);
+  // The module is about to go: its decoder's directions are kept as they are now, and its memory is let go of.
+  void release_decoder(int declared);
   // One batch: see DeclaredSite.
   void observe(int declared, const DeclaredCall& call);
   // Where it stands in sites(), once it had a batch.
@@ -61,8 +63,10 @@ class Session : public hooks::Listener, public std::enable_shared_from_this<Sess
   // Has somebody look at what is kept, when everything up to now is in. May be called from a callback.
   void look(const std::function<void(const SampleCollector&)>& look);
 
-  // The program's own text of tokens; a callback that knows one goes before it.
-  void set_token_text(TokenText text);
+  // The program's own text of tokens; a callback that knows one goes before it. `owner`: whose it is.
+  void set_token_text(TokenText text, const void* owner = nullptr);
+  // Forgets that owner's; without one, whosever it is. It is not called any more when this returns.
+  void take_back_token_text(const void* owner);
   // For tests: calls on the host take the way of those on an accelerator that is done when it was asked so often.
   void take_host_for_device(int asked);
   // Waits until all that was seen so far is with the callbacks. False from a callback.
@@ -116,6 +120,7 @@ class Session : public hooks::Listener, public std::enable_shared_from_this<Sess
   };
 
   void load_token_files();
+  [[nodiscard]] bool is_due(const Site& declared, const hooks::FeatureEvent& event) const;
   std::vector<std::size_t> choose(const hooks::Meeting& meeting);
   void attach_sites(const hooks::Meeting& meeting, const std::vector<std::size_t>& chosen);
   AttachedSite& site_of(const FeatureTap& tap, const c10::IValue& owner, std::int64_t group);
@@ -138,6 +143,7 @@ class Session : public hooks::Listener, public std::enable_shared_from_this<Sess
 
   std::shared_ptr<const Tokenizer> tokenizer_;  // null: none
   TokenText token_text_;                        // the program's own; empty: none
+  const void* token_text_owner_ = nullptr;
   const std::shared_ptr<std::atomic<bool>> text_is_gone_ = std::make_shared<std::atomic<bool>>(false);
   Provenance provenance_;
   Collection collection_;
@@ -145,6 +151,7 @@ class Session : public hooks::Listener, public std::enable_shared_from_this<Sess
   std::uint64_t calls_lost_ = 0;
   SequenceId unresolved_ = 0;
   bool steps_told_ = false;
+  PairCheck pair_check_;
 
   std::map<int, FeatureTap> feature_taps_;  // by tap; of declared sites the number is below 0
   std::map<int, TokenStreamTap> stream_taps_;

@@ -23,6 +23,14 @@ class Session::Request {
   const Turn turn_;
 };
 
+namespace {
+
+bool is_declared_as(const Site& site, const std::string& name) {
+  return site.method.empty() && site.module_type == name;
+}
+
+}  // namespace
+
 int Session::declare(const DeclaredSite& site) {
   const Request request(*this);
   auto tap = tap_of(site);
@@ -56,23 +64,38 @@ void Session::set_decoder(int declared, const at::Tensor& directions, bool trans
       {}, transposed ? std::vector<std::int64_t>{1, 0} : std::vector<std::int64_t>{0, 1}, 1, site.features, site.d_out};
   tap.decoder_told = at::Tensor();
   tap.decoder_constant.reset();
-  if (hold == HoldDecoder::weakly) {
+  if (hold == HoldDecoder::shared) {
     tap.decoder_constant.emplace(directions.getIntrusivePtr());
   } else {
     tap.decoder_told = directions.to(at::kHalf, false, true);
   }
 }
 
+void Session::release_decoder(int declared) {
+  const Request request(*this);
+  auto& tap = feature_taps_.at(declared);
+  tap.decoder_constant.reset();
+  for (auto& [id, site] : sites_) {
+    if (is_declared_as(site->site(), tap.site.module_type)) site->release_decoder();
+  }
+}
+
 void Session::observe(int declared, const DeclaredCall& call) {
   const Request request(*this);
   auto& tap = feature_taps_.at(declared);
-  check_call(tap.site, call);
-  tap.form = call.indices.defined() ? hooks::CodeForm::pair : hooks::CodeForm::dense;
   const c10::IValue nobody;
-  handle_features(
-      tap, {declared, call.activations, call.indices, call.rows, nobody, call.phase == Phase::train, call.phase});
+  const hooks::FeatureEvent event{declared, call.activations,           call.indices, call.rows,
+                                  nobody,   call.phase == Phase::train, call.phase};
+  check_shapes(tap.site, call);
+  if (is_due(tap.site, event)) pair_check_.check(tap.site, call);
+  if (config_.activation_scale == ActivationScale::decoder_norm && !decoder_weight(tap, nobody).defined()) {
+    throw std::invalid_argument("site \"" + tap.site.name +
+                                "\": activation_scale is decoder_norm, and its decoder was not set");
+  }
+  tap.form = call.indices.defined() ? hooks::CodeForm::pair : hooks::CodeForm::dense;
+  handle_features(tap, event);
   for (const auto& [id, site] : sites_) {
-    if (site->off() && site->site().module_type == tap.site.module_type) {
+    if (site->off() && is_declared_as(site->site(), tap.site.module_type)) {
       throw std::runtime_error("site \"" + tap.site.name + "\" is switched off, see the log");
     }
   }
@@ -83,8 +106,7 @@ std::int64_t Session::place_of(int declared) {
   const auto& name = feature_taps_.at(declared).site.module_type;
   std::int64_t place = 0;
   for (const auto& [id, site] : sites_) {
-    const auto& known = site->site();
-    if (known.module_type == name && known.method.empty()) return place;
+    if (is_declared_as(site->site(), name)) return place;
     ++place;
   }
   throw std::invalid_argument("site \"" + name + "\" had no batch yet");
@@ -101,20 +123,35 @@ void Session::observe_model(const std::string& model, const at::Tensor& tokens, 
   record_stream({model, false, false}, {0, tokens, two_dimensional, returned}, {});
 }
 
+// Whether a call is looked at, or only counted.
+bool Session::is_due(const Site& declared, const hooks::FeatureEvent& event) const {
+  for (const auto& [id, site] : sites_) {
+    if (is_declared_as(site->site(), declared.module_type)) return site->is_due(event, config_, steps_told_);
+  }
+  return true;
+}
+
 void Session::end_step() {
   const Request request(*this);
   steps_told_ = true;
-  for (auto& [id, site] : sites_) site->end_step(collection_);
+  SiteContext context{config_, provenance_, collection_, device_queue_, unresolved_, steps_told_};
+  for (auto& [id, site] : sites_) site->end_step(context);
 }
 
 void Session::look(const std::function<void(const SampleCollector&)>& look) {
-  if (!collection_.is_current()) {
-    const Request request(*this);
-    device_queue_.finish();
-    if (!collection_.look(look)) throw std::runtime_error("collecting stands still, see the log");
+  if (collection_.is_current()) {
+    collection_.look(look);
     return;
   }
-  (void)collection_.look(look);
+  {
+    const Request request(*this);
+    device_queue_.finish();
+    collection_.look(look);
+  }
+  // Without the lock: training goes on meanwhile.
+  if (!collection_.drain_unless_it_stands_still()) {
+    throw std::runtime_error("collecting stands still, see the log");
+  }
 }
 
 }  // namespace saetap

@@ -85,6 +85,7 @@ Session::End Session::finish(Ending ending) {
     log(LogLevel::error, "not finished: saving takes longer than " + std::to_string(config_.exit_seconds) +
                              " s (exit_seconds); the latest checkpoint stands");
   }
+  if (!ended) *text_is_gone_ = true;  // the collector's thread is at work with it, and nobody waits for that any more
   lock.unlock();
   hooks::Discovery::of_process().remove(*this);
   return ended ? End::done : End::given_up;

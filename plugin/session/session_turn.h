@@ -11,8 +11,11 @@ class Session::Turn {
   explicit Turn(Session& session) : session_(session) {
     if (session.is_copy()) return;
     if (session.inside_.load() == std::this_thread::get_id() || session.collection_.is_current()) return;
-    if (session.finished_) return;  // not to wait for the last save
-    lock_ = std::unique_lock(session.mutex_);
+    // Not to wait for the last save: a callback may wait for this thread there.
+    lock_ = std::unique_lock(session.mutex_, std::defer_lock);
+    do {
+      if (session.finished_) return;
+    } while (!lock_.try_lock_for(std::chrono::milliseconds(10)));
     if (session.finished_) return;
     session.inside_.store(std::this_thread::get_id());
     begin_ = Clock::now();

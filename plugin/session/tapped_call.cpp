@@ -67,8 +67,8 @@ void read_pairs(const FeatureTap& tap, const hooks::FeatureEvent& event, ScanPla
     throw std::runtime_error("values and indices of pairs differ in shape");
   }
   const auto per_row = values.size(-1);
-  call.values = readable(values.reshape({-1, per_row}), place).contiguous();
-  call.features = readable_indices(event.indices.reshape({-1, per_row}), place);
+  call.values = readable(values.reshape({call.rows, per_row}), place).contiguous();
+  call.features = readable_indices(event.indices.reshape({call.rows, per_row}), place);
   if (tap.distinct_pairs) return;
   // What names a feature twice means the sum.
   call.dense = at::zeros({call.rows, tap.site.features}, call.values.options().dtype(at::kFloat))
@@ -160,14 +160,21 @@ void TappedCall::multiply(const at::Tensor& factors) {
   }
 }
 
+std::int64_t rows_of_pairs(const at::Tensor& values) {
+  return values.dim() < 1 ? 0 : c10::multiply_integers(values.sizes().slice(0, values.dim() - 1));
+}
+
 CallShape shape_of_call(const FeatureTap& tap, const hooks::FeatureEvent& event) {
   CallShape shape;
   const bool pairs = tap.form == hooks::CodeForm::pair;
   const auto axis = pairs ? kNone : stack_axis(tap, event.values);
   shape.stack = axis != kNone;
   shape.groups = shape.stack ? tap.groups : 1;
-  const auto width = pairs ? event.values.size(-1) : tap.site.features;
-  shape.rows = event.values.numel() / std::max<std::int64_t>(width, 1) / shape.groups;
+  if (pairs) {  // of which a row may have none
+    shape.rows = rows_of_pairs(event.values);
+  } else {
+    shape.rows = event.values.numel() / std::max<std::int64_t>(tap.site.features, 1) / shape.groups;
+  }
   return shape;
 }
 

@@ -35,6 +35,9 @@ struct CallShape {
 };
 [[nodiscard]] CallShape shape_of_call(const FeatureTap& tap, const hooks::FeatureEvent& event);
 
+// Of pairs, [.., k].
+[[nodiscard]] std::int64_t rows_of_pairs(const at::Tensor& values);
+
 // Where a call is scanned: on the accelerator that its features lie on, or on the host. Sparse layouts come to the
 // host.
 enum class ScanPlace : std::uint8_t { host, device };

@@ -34,7 +34,12 @@ void observe_model_call(const std::string& model, const at::Tensor& tokens, cons
 
 void set_decoder(std::int64_t site, const at::Tensor& weight, bool transposed) {
   const auto [session, declared] = behind_number(site);
-  session->set_decoder(declared, weight, transposed, HoldDecoder::weakly);
+  session->set_decoder(declared, weight, transposed, HoldDecoder::shared);
+}
+
+void release_decoder(std::int64_t site) {
+  const auto [session, declared] = behind_number(site);
+  session->release_decoder(declared);
 }
 
 // Python chooses a method's code before its first call is seen.
@@ -57,6 +62,7 @@ void register_torch_operators() {
     library->def("observe(int site, Tensor activations, Tensor? indices, Tensor? rows, bool train) -> ()", observe);
     library->def("observe_model(str model, Tensor tokens, Tensor? mask, Tensor rows) -> ()", observe_model_call);
     library->def("set_decoder(int site, Tensor weight, bool transposed) -> ()", set_decoder);
+    library->def("release_decoder(int site) -> ()", release_decoder);
     library->def("meet(Any module, str method) -> ()", torch::CppFunction::makeFromBoxedFunction<&meet>());
     return true;
   }();

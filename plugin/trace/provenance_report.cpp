@@ -20,7 +20,7 @@ std::string Provenance::why_nothing(std::size_t width) const {
   if (!options_.use_exact) {
     return options_.use_told ? "the program gave none that fit" : "no model's call before had as many tokens";
   }
-  if (width == 0) return "what the encoder was given is not one row for each row of features";
+  if (width == 0) return "what the encoder was given is not known, or is not one row for each row of features";
   std::string names, widths;
   for (const auto& [key, stream] : streams_) {
     auto& list = key.second == width ? names : widths;

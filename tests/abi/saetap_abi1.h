@@ -60,8 +60,9 @@ typedef int64_t (*saetap_token_text)(int32_t id, char* text, int64_t size, void*
 /* Gives the text of tokens, for programs with a tokenizer of their own: the store then holds it, and everything that is
  * shown of it is read with it. Tokens whose text is not known are shown with the configured tokenizer (the key
  * tokenizer), and without one as ids. Called while a checkpoint is saved, on a thread of saetap's own, for each token
- * once; it must not call back into saetap, and not throw. `user` is passed on. NULL, or another, takes it back: when
- * this returns, the one before is not called any more. Nor is it once the program exits, for what it needs may be gone:
+ * once; it must not call back into saetap, and not throw. `user` is passed on. NULL takes it back,
+ * with `user` not NULL only if it is the one that was given with it; so does another. When this returns, the one before
+ * is not called any more. Nor is it once the program exits, for what it needs may be gone:
  * call saetap_stop before, so that no token lacks its text. */
 SAETAP_EXPORT int saetap_set_token_text(saetap_token_text text, void* user);
 
@@ -125,9 +126,9 @@ typedef struct saetap_call {
 
 /* ---- what is read ---- */
 
-/* Strings stay valid as long as recording goes on. */
+/* Strings that were read stay valid for the life of the process. */
 typedef struct saetap_site_info {
-  uint32_t struct_size; /* sizeof(saetap_site_info) as its reader knows it: set it before site_at() */
+  uint32_t struct_size; /* set it to sizeof(saetap_site_info) before site_at(): then it says how much was filled in */
   int32_t id;           /* the site's number in the store */
   const char* name;
   const char* module_type; /* of a TorchScript module; of a site attached by the program its name */
@@ -142,7 +143,7 @@ typedef struct saetap_site_info {
 
 /* What was seen of a site so far: rows and calls since the run began. */
 typedef struct saetap_site_counts {
-  uint32_t struct_size; /* sizeof(saetap_site_counts): set it before site_counts() */
+  uint32_t struct_size; /* set it to sizeof(saetap_site_counts) before site_counts() */
   uint64_t steps;
   uint64_t steps_collected;
   uint64_t calls;
@@ -283,7 +284,8 @@ typedef struct saetap_api {
   /* Declares a site. The same name again gives the same site; with other sizes it is refused. */
   int (*attach)(const saetap_site_spec* spec, saetap_site** site);
   /* The decoder's directions as they are now, [F, d_out] floating; copied, in half precision. What was set last before
-   * the latest batch is saved at the next checkpoint. */
+   * the latest batch is saved at the next checkpoint. With the key activation_scale "decoder_norm" it has to be set
+   * before the first batch. */
   int (*set_decoder)(saetap_site* site, const saetap_array* directions);
   /* Takes note of one batch. Costs what a hooked call costs; nothing of it is kept by reference. A batch that cannot be
    * read (shape, type, an index out of range or twice in a row) is refused, and the site goes on. */
@@ -293,13 +295,15 @@ typedef struct saetap_api {
    * count, or NULL. `rows`: [batch, length, d] or [batch · length, d], floating. */
   int (*observe_model)(const char* model, const saetap_array* tokens, const saetap_array* mask,
                        const saetap_array* rows);
-  /* Ends a step of every site: from now on the program tells where a step ends, and calls do not (for gradients that
-   * are summed over several calls, or where nothing is trained). Call it before the first batch, too, or each call of
-   * the first step counts as one. */
+  /* Ends a step of each site that had a batch in it: from now on the program tells where a step ends, and calls do not
+   * (for gradients that are summed over several calls, or where nothing is trained). Call it before the first batch,
+   * too, or each call of the first step counts as one. Every batch between two of these, SAETAP_EVAL ones also, is of
+   * one step. */
   int (*step)(void);
 
   /* How many sites there are, those hooked in TorchScript modules included: each from its first batch on. `place`: in
-   * the order of their ids. What follows may also be called from a callback of one's own (but for site_counts). */
+   * the order of their ids. What is read from here on may also be read from a callback of one's own, but for
+   * site_counts and place_of; whatever else there is in this table is refused there. */
   int (*site_count)(int64_t* count);
   int (*site_at)(int64_t place, saetap_site_info* site);
   int (*site_counts)(int64_t place, saetap_site_counts* counts);
