@@ -97,8 +97,10 @@ Taken merged(const Sizes& sizes) {
 }
 
 // Sanitizers take memory of their own for all that is touched.
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)  // GCC's word for it, and clang's
 constexpr bool kMeasurable = false;
+#elif defined(__has_feature)
+constexpr bool kMeasurable = !__has_feature(address_sanitizer);
 #else
 constexpr bool kMeasurable = true;
 #endif
