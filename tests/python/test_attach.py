@@ -13,6 +13,7 @@ from torch import nn
 from witness import witness  # noqa: F401
 
 import saetap
+from saetap import hooks
 
 
 def rows(count: int = 30) -> torch.Tensor:
@@ -268,6 +269,26 @@ def test_modules_and_tensors_are_not_kept_alive(witness):
     assert [reference() for reference in seen] == [None, None, None]
 
 
+def test_a_module_may_be_collected_while_another_is_attached(witness, monkeypatch):
+    class Other(NamedSae):
+        pass
+
+    gone = [NamedSae()]
+    saetap.attach(gone[0])
+    made = hooks._Watched.__init__
+
+    def made_while_memory_is_cleared(self, owner, name) -> None:
+        gone.clear()
+        gc.collect()
+        made(self, owner, name)
+
+    monkeypatch.setattr(hooks._Watched, "__init__", made_while_memory_is_cleared)
+    attaching = threading.Thread(target=lambda: saetap.attach(Other()), daemon=True)
+    attaching.start()
+    attaching.join(timeout=60)
+    assert not attaching.is_alive() and not hasattr(NamedSae.encode, "__wrapped__")
+
+
 def test_nothing_is_raised_inside_a_training(witness, capfd):
     sae = NamedSae()
     saetap.attach(sae)
@@ -298,6 +319,39 @@ def test_features_that_are_never_seen_are_said_once(witness, capfd):
     sae(rows())
     written = capfd.readouterr().err
     assert written.count("\n") == 1 and "Normalized.forward.96" in written and "features=" in written
+
+
+def test_methods_that_are_none_of_an_object_stay_what_they_are(witness):
+    class Static(NamedSae):
+        @staticmethod
+        def encode(x: torch.Tensor) -> torch.Tensor:
+            return x.relu()
+
+        @classmethod
+        def decode(cls, f: torch.Tensor) -> torch.Tensor:
+            return f
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return (x @ self.W_enc).relu() @ self.W_dec + self.decode(self.encode(x))
+
+    sae = Static()
+    x = rows()
+    before = sae(x)
+    saetap.attach(sae)
+    assert torch.equal(sae(x), before) and len(witness.calls) == 1
+    with pytest.raises(saetap.SaetapError, match="no method 'loss'"):
+        saetap.attach(NamedSae(), rows=(Static(), "loss"))
+
+
+def test_an_objects_own_encode_is_seen(witness):
+    sae = NamedSae()
+    encode = sae.encode
+    sae.encode = lambda x: encode(x) * 2
+    saetap.attach(sae)
+    x = rows()
+    sae(x)
+    (call,) = witness.calls
+    assert torch.equal(call.activations, code_of(sae, x) * 2)
 
 
 def test_a_decoder_that_goes_away_is_said(witness, capfd):

@@ -65,7 +65,7 @@ class SeenSae:
         self._watch(module, FORWARD, self._around_forward)
         for name in self.parts.encoders:
             self._watch(module, name, self._around_encoder)
-        self._decodes = callable(getattr(module, DECODE, None))
+        self._decodes = hooks.is_method(type(module), DECODE) or callable(vars(module).get(DECODE))
         if self._decodes:
             self._watch(module, DECODE, self._around_decode)
 

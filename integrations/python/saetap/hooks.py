@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import threading
 import weakref
 from typing import Any, Callable
@@ -66,13 +67,20 @@ class _Watched:
 
 
 _watched: dict[tuple[int, str], _Watched] = {}
-_lock = threading.Lock()
+_lock = threading.RLock()  # a module may be collected, and so unwatched, while it is held
+
+
+def is_method(kind: type, name: str) -> bool:
+    """A function that is called with the object: nothing static, of the class, or computed."""
+    return inspect.isfunction(inspect.getattr_static(kind, name, None))
 
 
 def watch(target: Any, name: str, around: Around) -> Callable[[], None]:
     """From now on `target.name(…)` is `around(name, call, args, kwargs)`, which has to return what call(*args, **kwargs)
     does. Returns what ends it. One watcher for each method of an object; `target` is held weakly."""
     owner = target if name in getattr(target, "__dict__", {}) else type(target)
+    if owner is not target and not is_method(owner, name):
+        raise SaetapError(f"saetap: {type(target).__name__} has no method {name!r}")
     key = (id(owner), name)
     with _lock:
         watched = _watched.get(key)

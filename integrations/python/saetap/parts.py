@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import re
 import weakref
 from typing import Any, Iterator
@@ -10,6 +9,7 @@ from typing import Any, Iterator
 import torch
 from torch import nn
 
+from saetap import hooks
 from saetap.library import SaetapError
 
 ENCODE = "encode"  # and encode_with_hidden_pre, which sae-lens trains with
@@ -121,7 +121,7 @@ def _laid_out(decoder: Weight, encoder: Weight | None) -> tuple[Decoder, int | N
 
 def encoders_of(module: nn.Module, with_others: bool) -> tuple[str, ...]:
     """`encode`, and if it is known how wide a code is, which tells them apart, `encode_…`."""
-    methods = [name for name in dir(type(module)) if inspect.isfunction(getattr(type(module), name, None))]
+    methods = [name for name in dir(type(module)) if hooks.is_method(type(module), name)]
     own = [ENCODE] if ENCODE in methods or callable(vars(module).get(ENCODE)) else []
     return tuple(own + [name for name in methods if name.startswith(f"{ENCODE}_")] if with_others else own)
 
