@@ -44,7 +44,6 @@ class ModelRows : public RowSource {
   }
 
   [[nodiscard]] std::int64_t rows() const override { return rows_; }
-  [[nodiscard]] bool has_tokens() const override { return true; }
 
  protected:
   std::optional<Piece> next_piece() override {

@@ -19,6 +19,7 @@
 #include "integrations/tokenizers/tokenizer.h"
 #include "plugin/log.h"
 #include "plugin/number_text.h"
+#include "plugin/session/run_identity.h"
 #include "plugin/session/session.h"
 #include "plugin/store/store_reader.h"
 
@@ -74,11 +75,8 @@ class Pass {
     shape_.rows = source_->rows();
     if (shape_.rows == 0) throw Failure(Status::bad_input, "there is no row to collect from");
     facts_ = pass_facts(request, shape_);
-    if (!earlier_) return;
-    check_same_pass(*earlier_, facts_);
-    // They are named by the run and a running number, which a new run counts from 0.
-    if (!source_->has_tokens())
-      throw Failure(Status::bad_input, "--resume needs --tokens: rows without them are numbered");
+    sequence_ = earlier_ ? earlier_->sequence : std::max<SequenceId>(1, unresolved_sequence() >> 2);
+    if (earlier_) check_same_pass(*earlier_, facts_);
   }
 
   void run() {
@@ -122,6 +120,9 @@ class Pass {
     // The pass saves between two batches; the session by itself only where it has to.
     config.checkpoint_seconds = config.exit_seconds = 1'000'000;
     session_ = std::make_shared<Session>(config, request_.command);
+    // Rows without tokens are known by their place in the files.
+    const auto calls = earlier_ ? earlier_->site_calls : 1;
+    session_->number_rows(sequence_, static_cast<std::uint64_t>(done_ * calls));
     session_->start();
     session_->end_step();  // from here on a step is a batch, though nothing is learnt
     if (!earlier_) remove_pass_record(request_.output);
@@ -153,7 +154,7 @@ class Pass {
         throw Failure(Status::bad_input, "--resume: " + request_.output + ": not gone on with");
     } else {
       if (!session_->checkpoint()) throw Failure(Status::bad_input, request_.output + ": nothing can be saved there");
-      write_pass_record(request_.output, facts_, std::max<std::int64_t>(1, seen / rows));
+      write_pass_record(request_.output, facts_, std::max<std::int64_t>(1, seen / rows), sequence_);
     }
     is_begun_ = true;
   }
@@ -162,8 +163,7 @@ class Pass {
     const bool saved = session_->checkpoint();
     const auto so_far = count_text(static_cast<std::uint64_t>(done_)) + " of " +
                         count_text(static_cast<std::uint64_t>(shape_.rows)) + " rows";
-    const auto how = source_->has_tokens() ? "; to go on: " + request_.command + " --resume" : "";
-    log(LogLevel::error, saved ? "stopped   " + so_far + " are saved" + how
+    log(LogLevel::error, saved ? "stopped   " + so_far + " are saved; to go on: " + request_.command + " --resume"
                                : "stopped   what came after the latest checkpoint is not saved");
     interrupt.end();
   }
@@ -182,6 +182,7 @@ class Pass {
   PassShape shape_;
   std::unique_ptr<RowSource> source_;
   nlohmann::ordered_json facts_;
+  SequenceId sequence_ = 0;
   std::shared_ptr<Session> session_;
   std::int64_t done_ = 0;  // rows
   bool is_begun_ = false;  // the store is there, or gone on with

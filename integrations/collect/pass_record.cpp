@@ -26,6 +26,7 @@ namespace {
 
 constexpr const char* kName = "collect.json";
 constexpr const char* kSiteCalls = "site_calls_per_batch";
+constexpr const char* kSequence = "sequence_of_rows";
 constexpr std::size_t kLargestRecord = std::size_t{4} << 20;
 
 [[noreturn]] void refuse(const std::string& folder, const std::string& reason) {
@@ -46,7 +47,7 @@ Json read_record(const std::string& folder) {
       return facts.is_object() && facts.contains(key) && facts[key].is_number_unsigned() && facts[key] > 0 &&
              facts[key] < std::uint64_t{1} << 62;
     };
-    if (!is_count("batch") || !is_count("sequences") || !is_count(kSiteCalls))
+    if (!is_count("batch") || !is_count("sequences") || !is_count(kSiteCalls) || !is_count(kSequence))
       refuse(folder, "collect.json is damaged");
     return facts;
   } catch (const FileError& error) {
@@ -90,6 +91,7 @@ std::optional<EarlierPass> earlier_pass(const std::string& folder, const Config&
   earlier.batch = earlier.facts["batch"];
   earlier.sequences = earlier.facts["sequences"];
   earlier.site_calls = earlier.facts[kSiteCalls];
+  earlier.sequence = earlier.facts[kSequence];
   earlier.rows_done = rows_in(store, earlier.site_calls, folder);
   return earlier;
 }
@@ -127,8 +129,9 @@ void check_same_pass(const EarlierPass& earlier, const Json& facts) {
   }
 }
 
-void write_pass_record(const std::string& folder, Json facts, std::int64_t site_calls) {
+void write_pass_record(const std::string& folder, Json facts, std::int64_t site_calls, SequenceId sequence) {
   facts[kSiteCalls] = site_calls;
+  facts[kSequence] = sequence;
   cli::write_atomically((fs::path(folder) / kName).string(), [&](std::ostream& file) {
     file << facts.dump(1, ' ', false, Json::error_handler_t::replace) << '\n';
   });

@@ -8,6 +8,7 @@
 
 #include "integrations/collect/collect_request.h"
 #include "plugin/config.h"
+#include "plugin/trace/token_position.h"
 
 namespace saetap::collect {
 
@@ -25,6 +26,7 @@ struct EarlierPass {
   std::int64_t sequences = 0;
   std::int64_t site_calls = 0;  // of the first site, in a call of the SAE
   std::int64_t rows_done = 0;
+  SequenceId sequence = 0;  // what its rows without tokens are named by
 };
 
 // Nothing if there is no store yet. Throws cli::Failure: the store is none of a pass, or was kept under other keys.
@@ -36,7 +38,8 @@ struct EarlierPass {
 void check_same_pass(const EarlierPass& earlier, const nlohmann::ordered_json& facts);
 
 // A store without this cannot be gone on with. Throws cli::Failure.
-void write_pass_record(const std::string& folder, nlohmann::ordered_json facts, std::int64_t site_calls);
+void write_pass_record(const std::string& folder, nlohmann::ordered_json facts, std::int64_t site_calls,
+                       SequenceId sequence);
 void remove_pass_record(const std::string& folder);
 
 }  // namespace saetap::collect

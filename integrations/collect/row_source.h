@@ -26,7 +26,6 @@ class RowSource {
 
   // How many come in all.
   [[nodiscard]] virtual std::int64_t rows() const = 0;
-  [[nodiscard]] virtual bool has_tokens() const = 0;
 
   // The next `count` rows; fewer at the end, and where texts of another length begin.
   [[nodiscard]] RowBatch next(std::int64_t count);

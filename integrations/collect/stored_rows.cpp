@@ -13,7 +13,6 @@ class RowsAlone : public RowSource {
   explicit RowsAlone(tensors::ActivationFiles files) : files_(std::move(files)), left_(files_.rows()) {}
 
   [[nodiscard]] std::int64_t rows() const override { return files_.rows(); }
-  [[nodiscard]] bool has_tokens() const override { return false; }
 
  protected:
   std::optional<Piece> next_piece() override {
@@ -42,7 +41,6 @@ class RowsOfTokens : public RowSource {
   }
 
   [[nodiscard]] std::int64_t rows() const override { return rows_; }
-  [[nodiscard]] bool has_tokens() const override { return true; }
 
  protected:
   std::optional<Piece> next_piece() override {

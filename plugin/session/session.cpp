@@ -301,6 +301,12 @@ void Session::set_token_text(TokenText text, const void* owner) {
   collection_.drain();  // a checkpoint may be at work with the one before
 }
 
+void Session::number_rows(SequenceId sequence, std::uint64_t first) {
+  const std::lock_guard lock(mutex_);
+  unresolved_ = sequence & ~kHasTokens;
+  provenance_.number_rows_from(first);
+}
+
 void Session::take_host_for_device(int asked) {
   device_queue_.take_host_for_device(asked);
 }

@@ -67,6 +67,9 @@ class Session : public hooks::Listener, public std::enable_shared_from_this<Sess
   void set_token_text(TokenText text, const void* owner = nullptr);
   // Forgets that owner's; without one, whosever it is. It is not called any more when this returns.
   void take_back_token_text(const void* owner);
+  // What rows without a token are called: a sequence that names the pass (without kHasTokens), and the first one's
+  // number. Before the first call; else each session names its own, and counts from 0.
+  void number_rows(SequenceId sequence, std::uint64_t first);
   // For tests: calls on the host take the way of those on an accelerator that is done when it was asked so often.
   void take_host_for_device(int asked);
   // Waits until all that was seen so far is with the callbacks. False from a callback.

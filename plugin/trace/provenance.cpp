@@ -353,7 +353,7 @@ Resolution Provenance::resolution_of(Reader& reader, const std::vector<Found>& f
   resolution.positions.reserve(found.size());
   resolution.eligible.reserve(found.size());
   for (const auto& row : found) {
-    const auto running_number = reader.rows++;
+    const auto running_number = first_row_ + reader.rows++;
     const bool known = row.what == Found::What::origin;
     const bool excluded = known && row.origin.counts == 0;
     resolution.resolved += known ? 1 : 0;

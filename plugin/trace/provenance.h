@@ -90,6 +90,9 @@ class Provenance {
   void record(ActivationStream& stream, const TokenMatrix& tokens, std::span<const std::uint8_t> has_row,
               std::span<const SignedRow> rows);
 
+  // What a reader's first row is called that has no token; 0 unless a pass goes on where another ended.
+  void number_rows_from(std::uint64_t first) { first_row_ = first; }
+
   // Looks the rows of an SAE's input up. `reader`: which site asks; each finds its own stream among those of the rows'
   // width. `unresolved`: names the run.
   [[nodiscard]] Resolution resolve(int reader, const RowMatrix& rows, SequenceId unresolved);
@@ -153,6 +156,7 @@ class Provenance {
   OrderedOrigins latest_;  // of the latest model's call
   OrderedOrigins told_;
   std::uint64_t tellings_ = 0;
+  std::uint64_t first_row_ = 0;
 };
 
 }  // namespace saetap

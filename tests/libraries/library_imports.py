@@ -46,7 +46,8 @@ def import_sae_lens() -> types.ModuleType:
 
 def import_sae_trainer() -> types.ModuleType:
     """sae-lens' own training loop. Its config imports a logger and a dataset loader, which nothing of it calls here."""
-    import_sae_lens()
+    if "sae_lens.saes" not in sys.modules:
+        import_sae_lens()
     datasets = ("Dataset", "DatasetDict", "IterableDataset", "IterableDatasetDict", "load_dataset")
     for name, wanted in (("wandb", ()), ("datasets", datasets)):
         absent = importlib.util.module_from_spec(importlib.machinery.ModuleSpec(name, None))

@@ -34,10 +34,10 @@ class Resume(CollectTest):
         except (sqlite3.Error, TypeError):
             return 0
 
-    def break_off(self, how: signal.Signals, *more: object) -> tuple[int, str]:
+    def break_off(self, how: signal.Signals, *more: object, words: list[str] | None = None) -> tuple[int, str]:
         """Starts a pass and ends it once it has saved more than before; how it ended, and what it said."""
         before = self.rows_saved()
-        process = subprocess.Popen(self.words(*more), cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        process = subprocess.Popen(words or self.words(*more), cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                                    env=environment())
         deadline = time.time() + 120
         while process.poll() is None and time.time() < deadline:
@@ -137,15 +137,31 @@ class Resume(CollectTest):
         (self.folder / "out/collect.json").unlink()
         refuse("there is no collect.json", words)
 
-    def test_rows_without_tokens_are_not_gone_on_with(self) -> None:
-        """They are named by a running number, which would begin anew."""
+    def test_rows_without_tokens_are_known_by_their_place_in_the_files(self) -> None:
         rows = self.folder / "rows.npy"
-        rows.write_bytes(npy(self.acts))
-        words = ("--sae", self.sae, "--activations", rows)
-        self.collect(*words)
-        done = self.run_program(SAETAP, "collect", *words, "-o", self.folder / "out", "--resume")
-        self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
-        self.assertIn("--resume needs --tokens", done.stderr)
+        rows.write_bytes(npy(torch.randn(90000, self.acts.shape[-1])))
+        config = self.config(checkpoint_seconds=1, sample_window_steps=0)
+        words = list(map(str, [SAETAP, "collect", "--sae", self.sae, "--activations", rows, "--config", config, "--batch", 3, "-o"]))
+        status, said = self.break_off(signal.SIGKILL, words=[*words, str(self.folder / "out")])
+        self.assertEqual(status, -signal.SIGKILL, said)
+        for folder in ("out", "whole"):
+            done = self.run_program(*words, self.folder / folder, *(["--resume"] if folder == "out" else []))
+            self.assertEqual(done.returncode, 0, done.stderr)
+        first, second = (self.numbered(self.folder / folder) for folder in ("out", "whole"))
+        self.assertGreater(len(first), 30)
+        self.assertEqual(first, second)
+
+    @staticmethod
+    def numbered(folder: pathlib.Path) -> list[tuple]:
+        """Of every feature how often it was active, and the numbers of its strongest rows with their activations."""
+        connection = sqlite3.connect(f"file:{folder / 'samples.saetap'}?mode=ro", uri=True)
+        try:
+            names = {name for (blob,) in connection.execute("SELECT sequence FROM sample") for name in memoryview(blob).cast("Q")}
+            assert len(names) == 1, names
+            kept = "SELECT feature, position, activation, active FROM sample JOIN feature USING (site, part, feature)"
+            return sorted(connection.execute(kept))
+        finally:
+            connection.close()
 
     def test_where_nothing_is_yet_it_is_begun(self) -> None:
         words = ("--sae", self.sae, "--lm", self.lm, "--tokens", self.tokens)

@@ -1,9 +1,11 @@
 """The package with the plugin behind it, against brute force."""
+import gc
 import json
 import os
 import pathlib
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -214,6 +216,18 @@ def test_a_checkpoint_can_be_read_while_it_goes_on(recording):
     sae(torch.randn(50, D))
     saetap.stop()
     assert store.run["finished"] and store.sites[0].rows_seen == 100
+
+
+def test_a_module_that_goes_leaves_its_decoder_in_the_store_and_no_memory_behind(recording):
+    sae = NamedSae()
+    saetap.attach(sae)
+    sae(torch.randn(8, D))
+    parameter, directions = weakref.ref(sae.W_dec), sae.W_dec.detach().half().numpy()
+    del sae
+    gc.collect()
+    assert parameter() is None
+    saetap.stop()
+    assert (saetap.open(recording).decoder() == directions).all()
 
 
 def test_after_a_stop_another_recording_can_begin(tmp_path):

@@ -45,6 +45,9 @@ class Witness:
     def set_decoder(self, site: int, weight, transposed: bool) -> None:
         self.decoders.append((self.sites[site][0], weight, transposed))
 
+    def release_decoder(self, site: int) -> None:
+        self.decoders = [told for told in self.decoders if told[0] != self.sites[site][0]]
+
 
 @pytest.fixture
 def witness(monkeypatch: pytest.MonkeyPatch):

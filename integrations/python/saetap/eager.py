@@ -40,6 +40,7 @@ class SeenSae:
         self._module = weakref.ref(module)
         self._site = 0
         self._decoder_told: Any = lambda: None
+        self._releases = False  # its parameter when the module goes
         self._local = threading.local()
         self._told_rows: torch.Tensor | None = None  # of a method that was named for it
         self._trains_by_encoding = False
@@ -256,7 +257,7 @@ class SeenSae:
         self._tell_decoder()
 
     def _tell_decoder(self) -> None:
-        """Again where the parameter was replaced: the plugin holds it weakly, and reads it at checkpoints."""
+        """Again where the parameter was replaced: the plugin reads it at checkpoints, and holds it until the module goes."""
         decoder = self.parts.decoder
         if decoder is None:
             return
@@ -265,6 +266,15 @@ class SeenSae:
             with torch.no_grad():
                 operators().set_decoder(self._site, weight, decoder.transposed)
             self._decoder_told = weakref.ref(weight)
+            if not self._releases:
+                self._releases = True
+                weakref.finalize(self._module(), release_decoder, self._site).atexit = False
+
+
+def release_decoder(site: int) -> None:
+    """The module is gone: the plugin keeps its decoder's directions as they are, and lets go of the parameter."""
+    with contextlib.suppress(Exception):  # nothing is being recorded any more
+        operators().release_decoder(site)
 
 
 def first_tensor(args: tuple, kwargs: dict) -> torch.Tensor | None:
