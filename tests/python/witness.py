@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import pytest
 import torch
@@ -23,6 +24,9 @@ class Call:
         return torch.zeros(*self.activations.shape[:-1], features).scatter(-1, self.indices, self.activations)
 
 
+_numbers = itertools.count(1)  # no two sites of a process have the same, as the plugin's
+
+
 class Witness:
     def __init__(self) -> None:
         self.sites: dict[int, tuple[str, int, int, int]] = {}
@@ -31,8 +35,9 @@ class Witness:
         self.model_calls: list[tuple[str, torch.Tensor, torch.Tensor | None, torch.Tensor]] = []
 
     def declare(self, name: str, features: int, d_in: int, d_out: int, description: str) -> int:
-        self.sites[len(self.sites) + 1] = (name, features, d_in, d_out)
-        return len(self.sites)
+        number = next(_numbers)
+        self.sites[number] = (name, features, d_in, d_out)
+        return number
 
     def observe(self, site: int, activations, indices, rows, train: bool) -> None:
         assert not activations.requires_grad and (rows is None or not rows.requires_grad)
@@ -46,7 +51,8 @@ class Witness:
         self.decoders.append((self.sites[site][0], weight, transposed))
 
     def release_decoder(self, site: int) -> None:
-        self.decoders = [told for told in self.decoders if told[0] != self.sites[site][0]]
+        if site in self.sites:  # else of a module of an earlier test, which is collected only now
+            self.decoders = [told for told in self.decoders if told[0] != self.sites[site][0]]
 
 
 @pytest.fixture
