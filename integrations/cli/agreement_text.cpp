@@ -47,14 +47,19 @@ std::uint64_t final_tokens(const ComparedSites& sites) {
   return sites.final_pass.stored.all_time.eligible;
 }
 
+// Above all of it the text came more than once, and which share of it a part saw is not known.
+std::string share_text(const ScopeFacts& span, std::uint64_t final_tokens) {
+  const double share = share_of(span.eligible, final_tokens);
+  return share > 1 ? figure_text(share) + " times" : percent_text(share);
+}
+
 void print_parts(const ComparedSites& sites) {
   using enum Align;
   Table table({left, left, right, right, right, right, right, right, right, right, right, right, right, right});
   table.add({"", "steps", "tokens", "features", "top 10", "mean", "of", "found", "mean", "of", "ranks", "mean", "of",
              "densities"});
   for (const PartAgreement& part : sites.agreement.parts) {
-    std::vector<std::string> cells{name_of(part), steps_text(part.span),
-                                   percent_text(share_of(part.span.eligible, final_tokens(sites))),
+    std::vector<std::string> cells{name_of(part), steps_text(part.span), share_text(part.span, final_tokens(sites)),
                                    count_text(part.features)};
     for (const Spread& spread : {part.top_overlap, part.found, part.correlation}) add_spread(cells, spread);
     cells.push_back(figure_text(part.densities));
@@ -94,7 +99,10 @@ void print_head(const ComparedSites& sites) {
             << of_store("final      ", sites.final_pass) << '\n'
             << "sequences  " << count_text(text.both) << " have samples in both, "
             << count_text(text.training - text.both) << " in the training alone, "
-            << count_text(text.final_pass - text.both) << " in the final pass alone\n\n";
+            << count_text(text.final_pass - text.both) << " in the final pass alone\n"
+            << (text.training > text.both ? "           what the training alone has counts as not found: top 10 and "
+                                            "found are lower for it\n\n"
+                                          : "\n");
 }
 
 void print_legend(const ComparedSites& sites) {

@@ -10,6 +10,7 @@
 #include "integrations/tensors/mapped_file.h"
 #include "integrations/tensors/tensor_file.h"
 #include "plugin/file_content.h"
+#include "plugin/log.h"
 #include "plugin/session/run_identity.h"
 #include "plugin/store/store_format.h"
 #include "plugin/store/store_reader.h"
@@ -26,6 +27,7 @@ namespace {
 
 constexpr const char* kName = "collect.json";
 constexpr const char* kSiteCalls = "site_calls_per_batch";
+constexpr const char* kContents = "contents";
 constexpr const char* kSequence = "sequence_of_rows";
 constexpr std::size_t kLargestRecord = std::size_t{4} << 20;
 
@@ -74,6 +76,29 @@ Json sizes_of(const std::vector<std::string>& paths) {
   return sizes;
 }
 
+// Of how files begin and end; of small ones all of it counts.
+Json contents_of(const std::vector<std::string>& paths) {
+  constexpr std::size_t kLooked = std::size_t{8} << 20;
+  Json hashes = Json::array();
+  for (const auto& path : paths) {
+    const tensors::MappedFile file(tensors::tensor_place(path).file);
+    const auto bytes = file.bytes();
+    const auto ends = std::min(bytes.size(), kLooked);
+    hashes.push_back(row_hash(bytes.data(), ends));
+    hashes.push_back(row_hash(bytes.data() + (bytes.size() - ends), ends));
+  }
+  return hashes;
+}
+
+// Files may be put right where a pass could not go on. What was kept before is of what they were, and that is said.
+void say_what_changed(const Json& before, const Json& now) {
+  for (const auto& [key, hashes] : now.items()) {
+    if (before.is_object() && before.contains(key) && before[key] == hashes) continue;
+    log(LogLevel::warning, "--resume      the file given as " + key +
+                               " has changed since the pass was begun: what the store has is of what it was");
+  }
+}
+
 }  // namespace
 
 std::optional<EarlierPass> earlier_pass(const std::string& folder, const Config& config) {
@@ -115,12 +140,20 @@ Json pass_facts(const CollectRequest& request, const PassShape& shape) {
   facts["length"] = shards.reading.length;
   facts["omit_ids"] = omitted;
   facts["omit_masked"] = shards.reading.omit_masked;
+  facts[kContents] = {{"--activations", contents_of(shards.activations)},
+                      {"--tokens", contents_of(shards.tokens)},
+                      {"--mask", contents_of(shards.masks)},
+                      {"--lm", contents_of(request.lm.empty() ? std::vector<std::string>{} : std::vector{request.lm})}};
   return facts;
 }
 
 void check_same_pass(const EarlierPass& earlier, const Json& facts) {
   for (const auto& [key, now] : facts.items()) {
     const auto before = earlier.facts.find(key);
+    if (key == kContents) {
+      say_what_changed(before == earlier.facts.end() ? Json() : *before, now);
+      continue;
+    }
     if (before != earlier.facts.end() && *before == now) continue;
     const auto text = [](const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); };
     throw Failure(Status::bad_input, "--resume: the pass was begun with another \"" + key +

@@ -32,7 +32,8 @@ struct EarlierPass {
 // Nothing if there is no store yet. Throws cli::Failure: the store is none of a pass, or was kept under other keys.
 [[nodiscard]] std::optional<EarlierPass> earlier_pass(const std::string& folder, const Config& config);
 
-// What has to be the same for a pass to go on: shape, sizes of files, and the bytes of the SAE.
+// What has to be the same for a pass to go on: shape, sizes of files, and the bytes of the SAE; and what
+// is said if it is not: how files begin and end.
 [[nodiscard]] nlohmann::ordered_json pass_facts(const CollectRequest& request, const PassShape& shape);
 // Throws cli::Failure that names the first fact that differs.
 void check_same_pass(const EarlierPass& earlier, const nlohmann::ordered_json& facts);

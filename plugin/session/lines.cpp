@@ -1,5 +1,7 @@
 #include "plugin/session/lines.h"
 
+#include <dlfcn.h>
+
 #include <cstdio>
 #include <filesystem>
 
@@ -100,7 +102,11 @@ std::string saved_line(const std::string& store_path) {
 }
 
 std::string nothing_found(const SessionFacts& facts) {
-  if (facts.methods_met == 0) return "nothing recorded: no TorchScript module was called";
+  if (facts.methods_met == 0) {
+    const bool in_python = dlsym(RTLD_DEFAULT, "Py_IsInitialized") != nullptr;
+    return std::string("nothing recorded: no TorchScript module was called") +
+           (in_python ? ", and no eager one of those that saetap.attach was given" : "");
+  }
   return "nothing recorded: no SAE or transcoder among " + count_text(facts.methods_met) +
          " TorchScript methods called" +
          (facts.uncertain.empty() ? "" : "; uncertain, left alone: " + facts.uncertain.front());

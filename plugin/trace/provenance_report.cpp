@@ -28,13 +28,17 @@ std::string Provenance::why_nothing(std::size_t width) const {
     if (list.find(item) == std::string::npos) list += (list.empty() ? "" : ", ") + item;
   }
   if (!names.empty()) {
-    return "they are not rows of " + names +
-           (options_.use_robust ? ", nor made from them by rounding, scaling, centring or normalising" : "");
+    // Narrower ones have too few pairs of dimensions to compare: row_signature.h.
+    constexpr std::size_t kNarrow = 40;
+    const std::string changed =
+        width < kNarrow ? "; rows of width " + std::to_string(width) + " are found bit for bit or not at all"
+                        : ", nor made from them by rounding, scaling, centring or normalising";
+    return "they are not rows of " + names + (options_.use_robust ? changed : "");
   }
   if (!widths.empty()) {
     return "no rows of width " + std::to_string(width) + " were returned for tokens, only of " + widths;
   }
-  return "no TorchScript module was given tokens [batch, length] and returned rows for them";
+  return "no language model that is listened to was given tokens [batch, length] and returned rows for them";
 }
 
 }  // namespace saetap

@@ -101,6 +101,7 @@ class Resume(CollectTest):
         tokens.write_bytes(npy(self.ids))
         done = self.run_program(*words, "--resume")
         self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("the file given as --tokens has changed since", done.stderr)
         whole = self.collect("--sae", self.sae, "--lm", self.lm, "--tokens", tokens, "--sequences", 10, "--batch", 70, out="whole")
         self.check_same(whole, Store(self.folder / "out"))
         record_fault("resume", "`saetap collect` on tokens of which one is none of the model's, then put right and gone on with", 1, "nothing")

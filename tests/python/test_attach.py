@@ -465,3 +465,63 @@ def test_threads_see_their_own_rows(witness):
     assert sorted(call.rows[0, 0].item() for call in witness.calls) == list(range(40))
     for call in witness.calls:
         torch.testing.assert_close(call.activations, code_of(sae, call.rows))
+
+
+class PreEncodingSae(NamedSae):
+    """What it encodes are pre-activations: the code is made in forward."""
+
+    def encode(self, x):
+        return x @ self.W_enc + self.b_enc
+
+    def decode(self, z):
+        return z @ self.W_dec
+
+    def forward(self, x):
+        return self.decode(self.encode(x).relu())
+
+
+class ScalingSae(PreEncodingSae):
+    def encode(self, x):
+        return (x @ self.W_enc + self.b_enc).relu()
+
+    def forward(self, x):
+        return self.decode(2 * self.encode(x))
+
+
+def test_pre_activations_are_not_taken_for_features(witness, capfd):
+    sae = PreEncodingSae()
+    saetap.attach(sae)
+    batches = [rows(), rows(7)]
+    for x in batches:
+        sae(x)
+    assert len(witness.calls) == 2
+    for call, x in zip(witness.calls, batches, strict=True):
+        assert torch.equal(call.activations, code_of(sae, x))
+    assert capfd.readouterr().err == ""
+
+
+def test_a_code_that_is_changed_before_it_is_decoded_is_said(witness, capfd):
+    sae = ScalingSae()
+    saetap.attach(sae)
+    for _ in range(2):
+        x = rows()
+        sae(x)
+        assert torch.equal(witness.calls[-1].activations, code_of(sae, x))
+    assert capfd.readouterr().err.count("is not what is decoded") == 1
+
+
+def test_what_is_computed_once_more_for_gradients_is_seen_once(witness):
+    from torch.utils.checkpoint import checkpoint
+
+    sae = TopKSae()
+    saetap.attach(sae)
+    x = rows().requires_grad_()
+    checkpoint(sae, x, use_reentrant=False).sum().backward()
+    assert len(witness.calls) == 1
+
+
+def test_arguments_that_mean_nothing_are_refused(witness):
+    with pytest.raises(saetap.SaetapError, match="say which, lm="):
+        saetap.attach(NamedSae(), at="layers.1")
+    with pytest.raises(saetap.SaetapError, match="2 SAEs inside"):
+        saetap.attach(nn.ModuleList([NamedSae(), TopKSae()]), name="mine")

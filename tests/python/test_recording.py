@@ -379,3 +379,19 @@ def test_a_library_that_is_not_there_or_none(tmp_path):
     (tmp_path / "libsaetap.so").write_bytes(b"no library at all")
     broken = run_script("import saetap; saetap.start()", SAETAP_LIBRARY=str(tmp_path / "libsaetap.so"))
     assert "cannot be loaded" in broken.stderr.strip().split("\n")[-1] and broken.returncode == 1
+
+
+def test_told_tokens_that_do_not_fit_are_refused(recording):
+    with pytest.raises(saetap.SaetapError, match="3 tokens for 4 rows"):
+        saetap.observe(torch.rand(4, 6), [[1, 2, 3]])
+    with pytest.raises(saetap.SaetapError, match="from -1 to 2"):
+        saetap.set_tokens([[1, 2, 3]], rows=[0, 3])
+    with pytest.raises(saetap.SaetapError, match="tokens are integers"):
+        saetap.set_tokens([[1.7, 2]])
+    saetap.observe(torch.rand(3, 6))
+    assert saetap.sites()[0]["rows_resolved"] == 0
+
+
+def test_a_second_start_says_that_its_config_is_not_used(recording, capfd):
+    saetap.start(output_dir="elsewhere")
+    assert "this config is not used" in capfd.readouterr().err

@@ -1,6 +1,7 @@
 """`saetap.attach` and `saetap.observe`: what is recorded."""
 from __future__ import annotations
 
+import math
 import weakref
 from typing import Any, Callable, Sequence
 
@@ -69,6 +70,8 @@ def attach(module: Any, lm: Any = None, *, at: str | None = None, name: str | No
 
     if not isinstance(module, nn.Module):
         raise SaetapError(f"saetap: attach takes a module, not {type(module).__name__}")
+    if at is not None and lm is None:
+        raise SaetapError(f"saetap: attach: at={at!r} is a place in a language model: say which, lm=…")
     ends: list[Callable[[], None]] = []
     sites: list[str] = []
     width = None
@@ -80,6 +83,9 @@ def attach(module: Any, lm: Any = None, *, at: str | None = None, name: str | No
             found = [("", module)] if features else list(parts.sparse_autoencoders(module))
             if not found:
                 found = [("", module)]
+            if name is not None and len(found) > 1:
+                raise SaetapError(f"saetap: attach: name={name!r} is one name, and {type(module).__name__} has {len(found)} "
+                                  "SAEs inside: attach each by itself")
             for path, inner in found:
                 seen = _see(inner, path, name if len(found) == 1 else None, features, rows, decoder)
                 ends.append(seen.remove)
@@ -184,6 +190,9 @@ def observe(activations: Any, tokens: Any = None, *, indices: Any = None, rows: 
         number = _told[site] = recording.declare(site, wide, d_in, d_out, f"{site}: told by the program [.., {wide}]")
         _names[site] = lambda: None
     if tokens is not None:
+        given, wanted = torch.as_tensor(tokens).numel(), math.prod(activations.shape[:-1])
+        if given != wanted:
+            raise SaetapError(f"saetap: observe: {given} tokens for {wanted} rows")
         recording.set_tokens(tokens, mask)
     try:
         with torch.no_grad():

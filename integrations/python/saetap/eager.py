@@ -27,8 +27,11 @@ class Pass:
     rows: torch.Tensor | None
     encoding: bool  # inside a method that encodes: what it calls itself does not count
     counted: bool = False  # its features were seen: further decodes (auxiliary losses) are none of its own
+    encoded: Any = None  # what a method that encodes returned, where it is not known yet whether that is decoded
     product: Any = None  # what entered the decoder's product, where `decode` may yet be called
     version: int = 0  # of that tensor: whether it was changed since
+    product_seen: bool = False
+    encoder: str = ""  # which method encoded
 
 
 class SeenSae:
@@ -46,7 +49,7 @@ class SeenSae:
         self._trains_by_encoding = False
         self._saw_any = False
         self._decodes = False  # it has a method `decode`
-        self._forward_encodes: bool | None = None  # calls a method that encodes; None: not known yet
+        self._forward_encodes: bool | None = None  # what its `encode` returns is the code; None: not known yet
         self._ends: list[Callable[[], None]] = []
         self.description = ""
 
@@ -142,10 +145,13 @@ class SeenSae:
         entered = Pass(detached(first_tensor(args, kwargs)), encoding=False)
         with self._inside(entered), self._products():
             result = call(*args, **kwargs)
+        if entered.encoded is not None:
+            self._settle(entered, None)
         if entered.product is not None and not entered.counted:
             self._see_kept_product(entered)
         if not (self._saw_any or self.off):
-            log.warn(f"{self.name}: forward was called, and nothing that gives its features: name it, features=…")
+            log.warn(f"{self.name}: forward was called, and nothing that gives its features: name it, features=…, or tell it, "
+                     "saetap.observe")
         return result
 
     def _products(self) -> contextlib.AbstractContextManager:
@@ -160,8 +166,18 @@ class SeenSae:
 
     def _see_product(self, values: torch.Tensor, indices: torch.Tensor | None) -> None:
         entered = self._current()
-        if entered is None or entered.encoding or entered.counted or entered.product is not None:
+        if entered is None or entered.encoding:
             return
+        given = values if indices is None else (values, indices)
+        if entered.encoded is not None and not self._decodes:
+            self._settle(entered, given)
+            return
+        if entered.product is not None or (entered.counted and entered.product_seen):
+            log.warn(f"{self.name}: its decoder is applied to several codes in one pass: the first is recorded; features=… "
+                     "names another")
+        if entered.counted or entered.product is not None:
+            return
+        entered.product_seen = True
         entered.product = values.detach() if indices is None else (values.detach(), indices)
         entered.version = version_of(values)
         if not self._decodes:
@@ -185,13 +201,35 @@ class SeenSae:
             result = call(*args, **kwargs)
         if name != ENCODE and not has_features(result, self.parts.features):
             return result
-        if outer is None or not outer.counted:
+        if outer is None:
             self._see(result, rows)
-        if outer is not None:
-            outer.counted = self._forward_encodes = True
-        elif self._trains():
-            self._trains_by_encoding = True
+            self._trains_by_encoding = self._trains_by_encoding or self._trains()
+        elif outer.counted or self._forward_encodes is False:
+            pass
+        elif self._forward_encodes:
+            outer.counted = True
+            self._see(result, rows)
+        elif outer.encoded is None:
+            outer.encoded, outer.encoder = kept(result), name
         return result
+
+    @torch.compiler.disable
+    def _settle(self, entered: Pass, decoded: Any) -> None:
+        """The first pass in which something was encoded: is it what is then decoded, or what a sparser code is made of?"""
+        encoded, entered.encoded, entered.counted = entered.encoded, None, True
+        try:
+            first = dense_of(encoded, self.parts.features)
+            second = first if decoded is None else dense_of(decoded, self.parts.features)
+            same = first.shape == second.shape and bool(torch.equal(first, second))
+            self._forward_encodes = same or not is_made_sparser(first, second)
+        except Exception:  # of forms that cannot be held against each other
+            same = self._forward_encodes = True
+        if not self._forward_encodes:
+            self.description = "what is decoded"
+        elif not same:
+            log.warn(f"{self.name}: what {entered.encoder} returns, which is recorded, is not what is decoded: "
+                     "features=\"decode\" records that")
+        self._see(encoded if self._forward_encodes else decoded, entered.rows)
 
     def _around_decode(self, _: str, call: Callable, args: tuple, kwargs: dict) -> Any:
         outer = self._current()
@@ -201,6 +239,8 @@ class SeenSae:
             # A trainer that computes the code itself; others decode again for their losses.
             if self._trains() and not self._trains_by_encoding:
                 self._see((*args, *kwargs.values()), None)
+        elif outer.encoded is not None and not outer.encoding:
+            self._settle(outer, (*args, *kwargs.values()))
         elif not outer.encoding and not outer.counted:
             outer.counted = True
             self._see((*args, *kwargs.values()), outer.rows)
@@ -215,7 +255,8 @@ class SeenSae:
         self._see(values, rows)
 
     def _passes_by(self) -> bool:
-        return self.off or torch.jit.is_tracing()  # a traced copy is to have nothing of ours
+        # A traced copy is to have nothing of ours; what is computed once more on the way back was seen before.
+        return self.off or torch.jit.is_tracing() or torch._C._current_graph_task_id() != -1
 
     def _trains(self) -> bool:
         module = self._module()
@@ -275,6 +316,27 @@ def release_decoder(site: int) -> None:
     """The module is gone: the plugin keeps its decoder's directions as they are, and lets go of the parameter."""
     with contextlib.suppress(Exception):  # nothing is being recorded any more
         operators().release_decoder(site)
+
+
+def kept(values: Any) -> Any:
+    """Without what it was computed by, and safe from changes in place."""
+    if isinstance(values, torch.Tensor):
+        return values.detach().clone()
+    return tuple(kept(value) for value in values) if isinstance(values, (tuple, list)) else values
+
+
+def dense_of(values: Any, features: int | None) -> torch.Tensor:
+    activations, indices = features_in(values, features)
+    if indices is None:
+        return activations.detach().to_dense()
+    empty = torch.zeros(*activations.shape[:-1], features or 0, dtype=activations.dtype, device=activations.device)
+    return empty.scatter(-1, indices.long(), activations.detach())
+
+
+def is_made_sparser(first: torch.Tensor, second: torch.Tensor) -> bool:
+    """Whether the second has fewer active features, all of them active in the first: pre-activations, and their code."""
+    active = second != 0
+    return first.shape == second.shape and not bool((active & (first == 0)).any()) and bool(active.sum() < (first != 0).sum())
 
 
 def first_tensor(args: tuple, kwargs: dict) -> torch.Tensor | None:

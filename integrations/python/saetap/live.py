@@ -56,6 +56,8 @@ def statistics(site: int | str | None = None) -> Table:
     last_step. Everything up to the latest call is in it; waits some milliseconds. Earlier windows are in the store.
 
     `site`: a site's id or name; None: the first. Any thread. Raises SaetapError."""
+    if not recording.is_recording():
+        return np.zeros(0, STATISTICS).view(Table)
     place, info = _place(site)
     totals = np.zeros(info.features, STATISTICS)
     check(library.table().statistics(place, 0, info.features, library.address(totals)))
@@ -65,6 +67,8 @@ def statistics(site: int | str | None = None) -> Table:
 def top_samples(site: int | str | None, feature: int, most: int = 100) -> Table:
     """The strongest samples of a feature in the window that is open, strongest first, at most `most`: sequence, position,
     step, activation, token (-1: not known). Any thread. Raises SaetapError."""
+    if not recording.is_recording():
+        return np.zeros(0, SAMPLE).view(Table)
     place, _ = _place(site)
     samples, count = np.zeros(max(most, 1), SAMPLE), ctypes.c_int64()
     check(library.table().top_samples(place, feature, library.address(samples), most, ctypes.byref(count)))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Callable
 
-from saetap import library
+from saetap import library, log
 from saetap.library import NOT_RUNNING, OFF, OK, RUNNING, SaetapError, address, check
 
 _on_stop: list[Callable[[], None]] = []  # what hangs in other people's modules
@@ -82,6 +82,8 @@ def start(config: Mapping[str, Any] | str | os.PathLike[str] | None = None, **ke
     status = library.table().start(text.encode())
     if status != RUNNING:
         check(status)
+    elif config is not None or keys:
+        log.warn("start: something records already, as it was begun: this config is not used")
     _running, _off = status in (OK, RUNNING), status == OFF
     return Recording(status)
 
@@ -142,6 +144,8 @@ def set_tokens(tokens: Any, mask: Any = None, rows: Any = None) -> None:
     def on_host(values: Any, dtype: torch.dtype) -> torch.Tensor:
         return torch.as_tensor(values).detach().to("cpu", dtype).contiguous()
 
+    if torch.as_tensor(tokens).is_floating_point():
+        raise SaetapError("saetap: tokens are integers")
     ids = on_host(tokens, torch.int64)
     ids = ids.unsqueeze(0) if ids.dim() == 1 else ids
     if ids.dim() != 2:
@@ -150,6 +154,8 @@ def set_tokens(tokens: Any, mask: Any = None, rows: Any = None) -> None:
     if counts is not None and counts.numel() != ids.numel():
         raise SaetapError(f"saetap: the mask is {list(counts.shape)}, the tokens are {list(ids.shape)}")
     order = None if rows is None else on_host(rows, torch.int64).flatten()
+    if order is not None and order.numel() and not -1 <= int(order.min()) <= int(order.max()) < ids.numel():
+        raise SaetapError(f"saetap: rows are places in the tokens, from -1 to {ids.numel() - 1}")
     check(library.table().set_tokens(address(ids), *ids.shape, address(counts), address(order),
                                      0 if order is None else order.numel()))
 
