@@ -16,7 +16,8 @@ STEPS = 8
 PRELOAD = LIBRARIES / "libsaetap_preload.so"
 NETWORK = {"socket", "connect", "bind", "listen", "accept", "accept4", "getaddrinfo", "gethostbyname", "send", "sendto",
            "sendmsg", "sendmmsg", "recv", "recvfrom", "recvmsg", "socketpair", "res_query", "__res_query"}
-LOADERS = {"dlopen", "dlmopen", "sqlite3_load_extension", "sqlite3_enable_load_extension"}
+# dlopen loads the callbacks' libraries that the config names, and nothing else.
+LOADERS = {"dlmopen", "sqlite3_load_extension", "sqlite3_enable_load_extension"}
 
 
 def imported(library: pathlib.Path) -> set[str]:
