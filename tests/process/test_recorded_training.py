@@ -77,6 +77,7 @@ class Trainers(InFolder):
 
     def digest(self, run_it, kind):
         path = self.folder / "digest"
+        path.unlink(missing_ok=True)  # it is appended to
         done = run_it(trainer(kind, self.folder, 50, f"digest={path}"), self.folder)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual("saetap: attached" in done.stderr, run_it is record, done.stderr)
