@@ -6,6 +6,8 @@
 
 #include <fstream>
 #include <iostream>
+#include <map>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -99,7 +101,12 @@ class Case {
     saetap::HookOptions options{method(), described_.value("value", "")};
     saetap::ForwardHook hook, inference_hook;
     std::map<std::string, std::vector<at::Tensor>> seen;
-    const auto keep = [&](const saetap::HookEvent& event) { seen[event.site.value].push_back(dense(event)); };
+    std::mutex keeping;  // what a module forks runs on several threads
+    const auto keep = [&](const saetap::HookEvent& event) {
+      auto features = dense(event);
+      const std::lock_guard lock(keeping);
+      seen[event.site.value].push_back(std::move(features));
+    };
     try {
       hook = saetap::register_forward_hook(hooked, options, keep);
       inference_hook = saetap::register_forward_hook(inferring, options, keep);
