@@ -10,7 +10,7 @@
 #include "integrations/analysis/visible_text.h"
 #include "integrations/cli/failure.h"
 #include "integrations/index/write_index.h"
-#include "integrations/libtorch/first_line.h"
+#include "integrations/libtorch/part_main.h"
 #include "plugin/number_text.h"
 
 namespace saetap::index {
@@ -18,17 +18,6 @@ namespace {
 
 using cli::Failure;
 using cli::Status;
-
-// LibTorch warns of things that are its own business: a mapped file cannot be written.
-class Silence : public c10::WarningHandler {
- public:
-  void process(const c10::Warning&) override {}
-};
-
-int fail(Status status, const std::string& reason) {
-  std::cerr << "saetap: index: " << visible(reason) << '\n';
-  return static_cast<int>(status);
-}
 
 std::int64_t number(std::string_view text) {
   std::int64_t value = 0;
@@ -75,17 +64,7 @@ int index(const IndexRequest& request) {
 }
 
 int run(int argc, char** argv) {
-  Silence silence;
-  const c10::WarningUtils::WarningHandlerGuard silent(&silence);
-  try {
-    return index(request_of(argc, argv));
-  } catch (const Failure& failure) {
-    return fail(failure.status(), failure.what());
-  } catch (const std::exception& error) {
-    return fail(Status::bad_input, first_line(error));
-  } catch (...) {
-    return fail(Status::bad_input, "unknown error");
-  }
+  return run_part("index", "", [&] { return index(request_of(argc, argv)); });
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include "integrations/inspect/listing.h"
 #include "integrations/inspect/model_file.h"
 #include "integrations/inspect/model_sites.h"
-#include "integrations/libtorch/first_line.h"
+#include "integrations/libtorch/part_main.h"
 
 namespace saetap::inspect {
 namespace {
@@ -22,17 +22,6 @@ struct Request {
   bool json = false;
   bool all = false;
 };
-
-// LibTorch warns of things that are the model's author's business.
-class Silence : public c10::WarningHandler {
- public:
-  void process(const c10::Warning&) override {}
-};
-
-int fail(Status status, const std::string& reason) {
-  std::cerr << "saetap: inspect: " << visible(reason) << '\n';
-  return static_cast<int>(status);
-}
 
 // `saetap inspect` has looked at the arguments before.
 Request request_of(int argc, char** argv) {
@@ -59,19 +48,11 @@ int inspect(const Request& request) {
 }
 
 int run(int argc, char** argv) {
-  Silence silence;
-  const c10::WarningUtils::WarningHandlerGuard silent(&silence);
   Request request;
-  try {
+  return run_part("inspect", request.model, [&] {
     request = request_of(argc, argv);
     return inspect(request);
-  } catch (const Failure& failure) {
-    return fail(failure.status(), (request.model.empty() ? "" : request.model + ": ") + failure.what());
-  } catch (const std::exception& error) {
-    return fail(Status::bad_input, request.model + ": " + first_line(error));
-  } catch (...) {
-    return fail(Status::bad_input, request.model + ": unknown error");
-  }
+  });
 }
 
 }  // namespace

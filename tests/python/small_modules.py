@@ -136,3 +136,23 @@ class LanguageModel(nn.Module):
             x = block(x)[0]
             hidden.append(x)
         return {"logits": self.head(x), **({"hidden_states": tuple(hidden)} if output_hidden_states else {})}
+
+
+def rows(count: int = 30) -> torch.Tensor:
+    return torch.randn(count, D)
+
+
+def code_of(sae: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """The features by other means than the package's."""
+    with torch.no_grad():
+        if isinstance(sae, NamedSae):
+            return (x @ sae.W_enc + sae.b_enc).relu()
+        if isinstance(sae, TopKSae):
+            pre = (x @ sae.encoder.weight.T + sae.encoder.bias).relu()
+            top = pre.topk(5, dim=-1)
+            return torch.zeros_like(pre).scatter(-1, top.indices, top.values)
+        if isinstance(sae, InlineSae):
+            return sae.code(x)
+        if isinstance(sae, LinearSae):
+            return sae.up(x)
+        return sae.encoder(x).relu()
