@@ -48,6 +48,16 @@ HalfMatrix directions_of(const at::Tensor& decoder, const hooks::WeightLayout& l
   }
 }
 
+// A step is a grad-enabled call, or what the program says; a call without gradients belongs to the latest step.
+bool step_begins(bool in_step, bool grad_enabled, bool steps_told) {
+  return steps_told ? !in_step : grad_enabled;
+}
+
+// The number of the latest of so many; what comes before the first one is counted to it.
+std::uint64_t latest_of(std::uint64_t steps) {
+  return steps > 0 ? steps - 1 : 0;
+}
+
 }  // namespace
 
 void scan_on_all_cores(const Activations& activations, std::int64_t features, const ScanRequest& request,
@@ -87,8 +97,7 @@ std::vector<float> AttachedSite::compared_decoder(const Site& site, const Featur
 }
 
 bool AttachedSite::count(std::int64_t rows, bool grad_enabled, bool steps_told) {
-  // A step is a grad-enabled call, or what the program says; a call without gradients belongs to the latest step.
-  const bool begins = steps_told ? !in_step_ : grad_enabled;
+  const bool begins = step_begins(in_step_, grad_enabled, steps_told);
   if (begins) {
     ++counts_.steps;
     step_collected_ = false;
@@ -115,9 +124,8 @@ void AttachedSite::tell_step(std::uint64_t step, bool collected, SiteContext& co
 }
 
 bool AttachedSite::is_due(const hooks::FeatureEvent& event, const Config& config, bool steps_told) const {
-  const bool begins = steps_told ? !in_step_ : event.grad_enabled;
-  const auto steps = counts_.steps + (begins ? 1 : 0);
-  const auto step = steps > 0 ? steps - 1 : 0;
+  const bool begins = step_begins(in_step_, event.grad_enabled, steps_told);
+  const auto step = latest_of(counts_.steps + (begins ? 1 : 0));
   const bool wanted = event.phase == Phase::train ? config.collect_train : config.collect_eval;
   return wanted && step % static_cast<std::uint64_t>(config.sample_collection_freq) == 0;
 }
@@ -131,7 +139,7 @@ void AttachedSite::handle(const FeatureTap& tap, const hooks::FeatureEvent& even
   const bool due = is_due(event, context.config, context.steps_told);
   const bool begins = count(shape.rows, event.grad_enabled, context.steps_told);
   const bool whole_step = begins && !context.steps_told;  // this call is one
-  const auto step = counts_.steps > 0 ? counts_.steps - 1 : 0;
+  const auto step = latest_of(counts_.steps);
   const bool collected = due && (shape.rows == 0 || context.collection.takes_batch());
   try {
     if (collected && shape.rows > 0) collect_call(tap, event, shape, step, context);
