@@ -11,6 +11,7 @@
 
 #include "plugin/collect/feature_table.h"
 #include "plugin/collect/random_table.h"
+#include "plugin/collect/sequence_pool.h"
 #include "plugin/store/half.h"
 #include "plugin/store/opened_file.h"
 #include "plugin/store/store_format.h"
@@ -200,6 +201,17 @@ Context StoreReader::context(const Sample& sample, std::uint32_t before, std::ui
   context.at_start = first == 0;
   context.at_end = last == stored_tokens.length;
   return context;
+}
+
+void StoreReader::each_segment(const std::function<void(const StoredSegment&)>& see) const {
+  Statement select = state_->database.prepare("SELECT id, segment, tokens FROM sequence ORDER BY id, segment");
+  std::array<std::int32_t, kSegmentTokens> tokens{};
+  while (select.step()) {
+    const std::span<const std::byte> bytes = select.blob(2);
+    const std::size_t count = std::min(bytes.size() / sizeof(std::int32_t), tokens.size());
+    if (count > 0) std::memcpy(tokens.data(), bytes.data(), count * sizeof(std::int32_t));
+    see({unstored(select.integer(0)), unstored(select.integer(1)) * kSegmentTokens, std::span(tokens).first(count)});
+  }
 }
 
 std::vector<std::pair<std::int32_t, std::string>> StoreReader::token_texts() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -99,6 +100,13 @@ struct Context {
   bool at_end = false;    // the last token here is the last of the sequence
 };
 
+// 64 stored tokens of a sequence, fewer at its end.
+struct StoredSegment {
+  SequenceId sequence = 0;
+  std::uint64_t first = 0;               // position of the first one
+  std::span<const std::int32_t> tokens;  // valid during the call that is given it
+};
+
 // The activations of a sample's feature at `tokens` consecutive tokens, of which the one at `activating` is the
 // sample's own. Nothing for tokens farther away than `kept`, the run's sample_context_size. Empty if `around` is not
 // known.
@@ -138,6 +146,13 @@ class StoreReader {
       int site, std::uint32_t feature, Scope scope, std::span<const Sample> samples) const;
   // The stored tokens from position − before to position + after, cut at the ends of the sequence.
   [[nodiscard]] Context context(const Sample& sample, std::uint32_t before, std::uint32_t after) const;
+  // All stored text, once, in the order of stored_before() and then of the position. For whoever needs the tokens of
+  // very many samples: asking for the context of each would look up every segment many times. Throws StoreError.
+  void each_segment(const std::function<void(const StoredSegment&)>& see) const;
+  // The order in which the store has sequences: by id, as SQLite's signed numbers.
+  [[nodiscard]] static bool stored_before(SequenceId a, SequenceId b) {
+    return static_cast<std::int64_t>(a) < static_cast<std::int64_t>(b);
+  }
   // The text of tokens as a callback of the run gave it, by ascending id; mostly empty. Bytes, not always whole
   // characters.
   [[nodiscard]] std::vector<std::pair<std::int32_t, std::string>> token_texts() const;
