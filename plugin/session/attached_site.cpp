@@ -196,6 +196,7 @@ std::unique_ptr<CollectedBatch> AttachedSite::new_batch(std::uint64_t step, Phas
   batch->rows = rows;
   batch->eligible = rows - traced.excluded;
   batch->positions = traced.positions;
+  batch->row_tokens = traced.tokens;
   return batch;
 }
 

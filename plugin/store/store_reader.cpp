@@ -16,6 +16,7 @@
 #include "plugin/store/opened_file.h"
 #include "plugin/store/store_format.h"
 #include "plugin/store/store_tables.h"
+#include "plugin/store/token_rows.h"
 
 namespace saetap {
 namespace {
@@ -212,6 +213,23 @@ void StoreReader::each_segment(const std::function<void(const StoredSegment&)>& 
     if (count > 0) std::memcpy(tokens.data(), bytes.data(), count * sizeof(std::int32_t));
     see({unstored(select.integer(0)), unstored(select.integer(1)) * kSegmentTokens, std::span(tokens).first(count)});
   }
+}
+
+std::vector<std::pair<std::int32_t, std::uint64_t>> StoreReader::token_counts(int site, Scope scope) const {
+  TokenCounts all;
+  for (const PartKind kind : {PartKind::open, PartKind::closed, PartKind::past}) {
+    if (kind == PartKind::past && scope == Scope::recent) continue;
+    add_token_counts(state_->database, state_->site(site).id, kind, all);
+  }
+  std::vector<std::pair<std::int32_t, std::uint64_t>> counts;
+  for (std::size_t number = 0; number < all.blocks(); ++number) {
+    auto token = static_cast<std::int32_t>(number) * kTokenBlock;
+    for (const std::uint64_t count : all.block(number)) {
+      if (count != 0) counts.emplace_back(token, count);
+      ++token;
+    }
+  }
+  return counts;
 }
 
 std::vector<std::pair<std::int32_t, std::string>> StoreReader::token_texts() const {

@@ -12,6 +12,7 @@
 #include "plugin/store/store_format.h"
 #include "plugin/store/store_tables.h"
 #include "plugin/store/stored_sequences.h"
+#include "plugin/store/token_rows.h"
 #include "plugin/store/window_shift.h"
 
 namespace saetap {
@@ -30,6 +31,7 @@ void StoreWriter::go_on(const StoreStamp& found) {
   facts.finished = false;
   write_run_facts(database, facts);
   write_run(database, run(header_.started, false, 0));
+  create_token_counts(database);
   // No site is in memory yet: text that only their open windows need must not go with another site's.
   StoredSequences(database, facts.sample_context_size).count_parts(SequencePool(facts.sample_context_size), {});
   transaction.commit();

@@ -89,6 +89,8 @@ void collect_step(saetap::SampleCollector& collector, const Site& site, std::uin
   std::vector<saetap::CandidateContexts> contexts(1);
   const saetap::ContextRows rows(positions, source, collector.context_size());
   saetap::scan_contexts(activations, found.front().candidates, rows, contexts.front());
+  std::span<const std::int32_t> row_tokens;
+  if (with_tokens) row_tokens = tokens;
   collector.on_batch({.site = site,
                       .step = step,
                       .phase = saetap::Phase::train,
@@ -98,7 +100,8 @@ void collect_step(saetap::SampleCollector& collector, const Site& site, std::uin
                       .sums = sums,
                       .found = found,
                       .tokens = source,
-                      .contexts = contexts});
+                      .contexts = contexts,
+                      .row_tokens = row_tokens});
 }
 
 // Width 2; features 0 and 1 point the same way, 2 across, the others are zero. 0x3C00 is 1 in half precision.

@@ -51,6 +51,7 @@ inline std::vector<std::string> read_everything(const std::string& path) {
         try_to(refusals, [&] { (void)store.statistics(site, Scope::all_time); });
       }
       try_to(refusals, [&] { (void)store.decoder_directions(site); });
+      try_to(refusals, [&] { (void)store.token_counts(site, Scope::all_time); });
       for (std::int64_t feature = 0; feature < std::min(kMost, stored.site.features); ++feature) {
         read_feature(store, site, static_cast<std::uint32_t>(feature), Scope::all_time, refusals);
       }

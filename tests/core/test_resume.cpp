@@ -202,6 +202,25 @@ TEST_CASE("of two processes that go on with one store at once the later has it, 
       "resume", "two processes resume one store at once: the later has it, the other goes on beside it", 1, "nothing");
 }
 
+TEST_CASE("a store that was written before tokens were counted is gone on with: they are counted from then on") {
+  CollectorOptions options;
+  options.window_rule = {WindowRule::Kind::fixed, 2};
+  Pipeline first(1, options);
+  for (std::uint64_t step = 0; step < 5; ++step) first.sequence(step, {1, 2}, {Row{1.0f}, Row{2.0f}});
+  first.checkpoint();
+  const std::string path = first.folder.file("samples.saetap");
+  Database(path, Database::Mode::read_write).execute("DROP TABLE token_count");
+  CHECK(StoreReader(path).token_counts(0, Scope::all_time).empty());
+  auto second = resumed(path, first, options, "second");
+  for (std::uint64_t step = 5; step < 9; ++step) {
+    second->sequence(step, {2, 3}, {Row{1.0f}, Row{2.0f}});
+    second->checkpoint();
+  }
+  const StoreReader store(path);
+  CHECK(store.token_counts(0, Scope::all_time) == std::vector<std::pair<std::int32_t, std::uint64_t>>{{2, 4}, {3, 4}});
+  CHECK(store.sites()[0].all_time.eligible == 18);
+}
+
 TEST_CASE("a store that is damaged is not gone on with") {
   Pipeline first(40);
   std::mt19937 random(1);
