@@ -12,11 +12,13 @@ from saetap.store_file import Reading, StoreError, StoreFile
 
 PARTS = ("open", "closed", "past")  # the first two are the recent part of a run
 SEGMENT = 64  # tokens of a sequence that are stored together
+TOKEN_BLOCK, MOST_TOKEN_IDS = 512, 1 << 21  # ids that are counted in one row, and in all
 HAS_TOKENS = 1 << 63
 BINS_PER_OCTAVE, LOWEST_EXPONENT = 4, -127  # of the histogram of magnitudes
 
 FEATURE = np.dtype([("feature", "<u4"), ("active", "<u8"), ("density", "<f8"), ("max", "<f4"), ("mean", "<f8"), ("std", "<f8"),
                     ("nonfinite", "<u8"), ("negative", "<u8")])
+TOKEN_COUNT = np.dtype([("token", "<i4"), ("count", "<u8")])
 LISTED = np.dtype([("feature", "<u4"), ("activation", "<f4"), ("sequence", "<u8"), ("position", "<u4"), ("step", "<u4")])
 
 
@@ -216,6 +218,28 @@ class Store:
         for begin, part in bins:
             counts[begin - first:begin - first + len(part)] += part
         return counts, 2.0 ** (np.arange(first, first + len(counts) + 1) / BINS_PER_OCTAVE + LOWEST_EXPONENT)
+
+    def token_counts(self, site: int | str | None = None, all_time: bool = False) -> Table:
+        """How many of the tokens that counted were of each id: token (those that were met, ascending), count. Where a row's
+        token was not known it is in none, so that the counts add up to at most the tokens that counted. Empty where the
+        store does not have it (written before it was kept, or with redact: tokens). A `Table`, see its `to_pandas`."""
+        counts, rows = np.zeros(MOST_TOKEN_IDS, np.uint64), 0.0
+        with self._file.reading() as reading:
+            of = _site(reading, site)
+            known = reading.rows("SELECT 1 FROM sqlite_schema WHERE name = 'token_count'")
+            for part in _parts(all_time) if known else ():
+                for block, blob in reading.rows("SELECT block, counts FROM token_count WHERE site = ? AND part = ?", of.id, part):
+                    read = reading.array(blob, "<u8")
+                    if not 0 <= block < MOST_TOKEN_IDS // TOKEN_BLOCK or len(read) > TOKEN_BLOCK:
+                        raise reading.damaged("impossible tokens in token_count")
+                    rows += float(read.sum(dtype=np.float64))
+                    counts[block * TOKEN_BLOCK:block * TOKEN_BLOCK + len(read)] += read
+            if rows >= 2.0 ** 63:
+                raise reading.damaged("more rows of tokens than can be")
+        table = np.empty(np.count_nonzero(counts), TOKEN_COUNT)
+        table["token"] = np.flatnonzero(counts)
+        table["count"] = counts[counts > 0]
+        return table.view(Table)
 
     def decoder(self, site: int | str | None = None) -> np.ndarray | None:
         """The decoder's directions, float16 [F, d_out], as of the latest checkpoint; None if they were not saved."""
