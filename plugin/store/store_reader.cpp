@@ -228,6 +228,10 @@ std::vector<std::pair<std::int32_t, std::string>> StoreReader::token_texts() con
   return texts;
 }
 
+std::vector<std::pair<std::int32_t, std::uint64_t>> StoreReader::token_counts(int, Scope) const {
+  return {};
+}
+
 std::vector<float> StoreReader::decoder_directions(int site) const {
   const Site& of = state_->site(site);
   Statement select = state_->database.prepare("SELECT block, directions FROM decoder WHERE site = ? ORDER BY block");
