@@ -9,7 +9,6 @@
 namespace saetap {
 namespace {
 
-constexpr std::string_view kEllipsis = "…";
 constexpr std::uint32_t kLongestCharacter = 4;  // bytes, and so tokens that may share it
 
 std::vector<std::string> texts_of(std::span<const std::int32_t> ids, const Tokenizer* tokenizer) {

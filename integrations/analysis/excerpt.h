@@ -34,6 +34,9 @@ struct ShownText {
   bool to_end = false;
 };
 
+// Where something is left out.
+inline constexpr const char* kEllipsis = "…";
+
 // What a redacted store cannot show, and what helps; empty if nothing was left out.
 [[nodiscard]] std::string redaction_text(const RunFacts& run);
 
