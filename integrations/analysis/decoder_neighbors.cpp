@@ -8,8 +8,6 @@
 #include <tuple>
 #include <utility>
 
-#include "plugin/store/half.h"
-
 namespace saetap {
 namespace {
 
@@ -91,24 +89,9 @@ std::vector<Neighbor> DecoderNeighbors::nearest(std::uint32_t feature, std::size
   return best_of(std::move(neighbors), top);
 }
 
-std::vector<float> stored_direction(const StoreReader& store, const StoredSite& site, std::uint32_t feature) {
-  const auto width = static_cast<std::size_t>(site.site.d_out);
-  std::vector<float> direction;
-  std::size_t first = 0;  // feature of the block
-  store.each_decoder_block(site.site.id, [&](std::span<const std::uint16_t> block) {
-    if (feature >= first && feature - first < block.size() / width) {
-      for (const std::uint16_t half : block.subspan((feature - first) * width, width)) {
-        direction.push_back(float_from_half(half));
-      }
-    }
-    first += block.size() / width;
-  });
-  return direction;
-}
-
 std::vector<Neighbor> nearest_in_store(const StoreReader& store, const StoredSite& site, std::uint32_t feature,
                                        std::size_t top) {
-  std::vector<float> own = stored_direction(store, site, feature);
+  const std::vector<float> own = store.decoder_direction(site.site.id, feature);
   const double norm = std::sqrt(static_cast<double>(dot(own.data(), own.data(), own.size())));
   if (!std::isfinite(norm) || norm == 0) return {};
   std::vector<Neighbor> neighbors;

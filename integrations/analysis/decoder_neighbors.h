@@ -33,8 +33,4 @@ class DecoderNeighbors {
 [[nodiscard]] std::vector<Neighbor> nearest_in_store(const StoreReader& store, const StoredSite& site,
                                                      std::uint32_t feature, std::size_t top);
 
-// The direction of one feature, [d_out]; empty if the decoder was not saved. Throws StoreError.
-[[nodiscard]] std::vector<float> stored_direction(const StoreReader& store, const StoredSite& site,
-                                                  std::uint32_t feature);
-
 }  // namespace saetap

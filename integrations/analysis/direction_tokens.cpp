@@ -8,7 +8,7 @@
 namespace saetap {
 namespace {
 
-std::vector<double> products_with_rows(std::span<const float> direction, const RowMatrix& matrix) {
+std::vector<double> products_with_rows(std::span<const float> direction, const Unembedding& matrix) {
   std::vector<double> products(matrix.rows);
   std::vector<float> row(matrix.columns);
   for (std::size_t i = 0; i < matrix.rows; ++i) {
@@ -20,7 +20,7 @@ std::vector<double> products_with_rows(std::span<const float> direction, const R
   return products;
 }
 
-std::vector<double> products_with_columns(std::span<const float> direction, const RowMatrix& matrix) {
+std::vector<double> products_with_columns(std::span<const float> direction, const Unembedding& matrix) {
   std::vector<double> products(matrix.columns);
   std::vector<float> row(matrix.columns);
   for (std::size_t i = 0; i < matrix.rows; ++i) {
@@ -44,7 +44,7 @@ std::vector<DirectionToken> first_by(std::vector<DirectionToken> all, std::size_
 
 }  // namespace
 
-DirectionTokens direction_tokens(std::span<const float> direction, const RowMatrix& unembedding, std::size_t top) {
+DirectionTokens direction_tokens(std::span<const float> direction, const Unembedding& unembedding, std::size_t top) {
   if (unembedding.columns != direction.size() && unembedding.rows != direction.size()) {
     throw std::invalid_argument("no dimension is of the direction's width");
   }

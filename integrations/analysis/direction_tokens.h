@@ -8,8 +8,8 @@
 
 namespace saetap {
 
-// A matrix that is read row by row: see tensors::MatrixFile.
-struct RowMatrix {
+// A matrix of vocabulary and width, read row by row: see tensors::MatrixFile.
+struct Unembedding {
   std::size_t rows = 0;
   std::size_t columns = 0;
   std::function<void(std::size_t row, std::span<float> values)> read;  // in order, from 0
@@ -32,7 +32,7 @@ struct DirectionTokens {
 // [d, vocabulary] (of a square one, the rows): the `top` highest and lowest, equal ones in order of the token, those
 // that are not finite left out. Sums are in double; memory grows with the vocabulary alone.
 // Throws std::invalid_argument if neither dimension is d.
-[[nodiscard]] DirectionTokens direction_tokens(std::span<const float> direction, const RowMatrix& unembedding,
+[[nodiscard]] DirectionTokens direction_tokens(std::span<const float> direction, const Unembedding& unembedding,
                                                std::size_t top);
 
 }  // namespace saetap

@@ -7,6 +7,7 @@
 
 #include "integrations/analysis/confidence.h"
 #include "integrations/analysis/decoder_neighbors.h"
+#include "integrations/analysis/direction_tokens.h"
 #include "integrations/analysis/excerpt.h"
 #include "integrations/analysis/sample_age.h"
 #include "integrations/analysis/strength_groups.h"
@@ -50,7 +51,9 @@ struct FeatureFacts {
   std::vector<ShownSample> strongest;  // the first of them
   std::vector<Sample> random_samples;  // all that are kept
   std::vector<ShownGroup> groups;      // of these, strongest first
-  std::vector<Neighbor> neighbors;     // left to those who want them: nearest_in_store
+  // Left to those who want them: nearest_in_store, direction_tokens.
+  std::vector<Neighbor> neighbors;
+  std::optional<DirectionTokens> direction;
 
   [[nodiscard]] double density() const { return statistics.density(eligible); }
   // The magnitude below which `percent` of its active values lie, within kQuantileError; 0 if there are none.

@@ -264,6 +264,25 @@ void StoreReader::each_decoder_block(int site, const std::function<void(std::spa
   if (met != 0 && met != expected) throw another_size;
 }
 
+std::vector<float> StoreReader::decoder_direction(int site, std::uint32_t feature) const {
+  Statement select = state_->database.prepare("SELECT directions FROM decoder WHERE site = ? AND block = ?");
+  select.bind(0, std::int64_t{site}).bind(1, std::int64_t{feature} / kDecoderBlockFeatures);
+  if (!select.step()) return {};
+  const std::span<const std::byte> block = select.blob(0);
+  const auto width = static_cast<std::size_t>(state_->site(site).d_out);
+  const std::size_t begin = static_cast<std::size_t>(std::int64_t{feature} % kDecoderBlockFeatures) * width;
+  if (block.size() / 2 < begin + width) {
+    throw StoreError(path() + ": the store is damaged (decoder directions of another size)");
+  }
+  std::vector<float> direction;
+  for (std::size_t i = begin; i < begin + width; ++i) {
+    std::uint16_t half = 0;
+    std::memcpy(&half, block.data() + i * 2, sizeof half);
+    direction.push_back(float_from_half(half));
+  }
+  return direction;
+}
+
 std::vector<float> StoreReader::decoder_directions(int site) const {
   std::vector<float> directions;
   each_decoder_block(site, [&](std::span<const std::uint16_t> block) {

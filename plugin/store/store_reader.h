@@ -162,7 +162,9 @@ class StoreReader {
   [[nodiscard]] std::vector<std::pair<std::int32_t, std::uint64_t>> token_counts(int site, Scope scope) const;
   // Decoder directions, [features, d_out] row-major in float32; empty if not saved.
   [[nodiscard]] std::vector<float> decoder_directions(int site) const;
-  // The same as they are stored, in half precision (see half.h), some whole features at a time: what is too much to
+  // That of one feature, [d_out]; empty if not saved.
+  [[nodiscard]] std::vector<float> decoder_direction(int site, std::uint32_t feature) const;
+  // All of them as they are stored, in half precision (see half.h), some whole features at a time: what is too much to
   // have at once. [.., d_out] row-major; not called if there are none.
   void each_decoder_block(int site, const std::function<void(std::span<const std::uint16_t>)>& read) const;
 
