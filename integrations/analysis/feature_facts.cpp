@@ -32,14 +32,14 @@ FeatureFacts FactsReader::read(std::uint32_t feature, const FactsWanted& wanted)
   facts.histogram = store_.histogram(site, feature, scope_);
   facts.samples = store_.samples(site, feature, scope_);
   facts.random_samples = store_.random_samples(site, feature, scope_);
-  facts.tokens = tokens_of(facts, wanted.tokens);
+  facts.tokens = tokens_of(facts);
   facts.age = age_of(facts.samples, windows_, scope_ == Scope::all_time);
   facts.strongest = strongest(facts, wanted);
   facts.groups = groups(facts, wanted);
   return facts;
 }
 
-ActivatingTokens FactsReader::tokens_of(const FeatureFacts& facts, std::size_t top) const {
+ActivatingTokens FactsReader::tokens_of(const FeatureFacts& facts) const {
   std::vector<std::int32_t> tokens = known_tokens(store_, facts.random_samples);
   ActivatingTokens found;
   found.at_random = tokens.size() >= kEnoughAtRandom;
@@ -49,7 +49,6 @@ ActivatingTokens FactsReader::tokens_of(const FeatureFacts& facts, std::size_t t
   found.text_tokens = text_.total();
   found.text_whole = text_.whole();
   std::ranges::stable_sort(found.tokens, std::greater(), &EnrichedToken::count);
-  if (found.tokens.size() > top) found.tokens.resize(top);
   return found;
 }
 

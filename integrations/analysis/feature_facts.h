@@ -64,7 +64,6 @@ struct FeatureFacts {
 struct FactsWanted {
   std::size_t samples = 20;
   std::optional<std::uint32_t> context;  // tokens on each side; nothing: as many as were kept
-  std::size_t tokens = 8;
   std::size_t groups = 5;
   std::size_t examples = 3;  // of each group
 };
@@ -82,7 +81,7 @@ class FactsReader {
   [[nodiscard]] const TokenBase& text() const { return text_; }
 
  private:
-  [[nodiscard]] ActivatingTokens tokens_of(const FeatureFacts& facts, std::size_t top) const;
+  [[nodiscard]] ActivatingTokens tokens_of(const FeatureFacts& facts) const;
   [[nodiscard]] std::vector<ShownSample> with_text(std::span<const Sample> samples,
                                                    std::optional<std::uint32_t> context) const;
   [[nodiscard]] std::vector<ShownSample> strongest(const FeatureFacts& facts, const FactsWanted& wanted) const;

@@ -18,6 +18,7 @@ namespace {
 
 // Shares of the active values below which a quantile lies.
 constexpr std::array<int, 5> kQuantiles{10, 25, 50, 75, 99};
+constexpr std::size_t kTokensShown = 8;
 constexpr std::size_t kTokenColumns = 24;  // of one token in a table
 
 std::string headline(const FeatureFacts& facts) {
@@ -66,7 +67,7 @@ void print_tokens(const FeatureFacts& facts, const PageStyle& style) {
   using enum Align;
   std::cout << '\n' << style.colors.bold("commonest activating tokens") << ' ' << counted_among_text(tokens) << '\n';
   Table table({left, left, right, right, left, left});
-  for (const EnrichedToken& token : tokens.tokens) {
+  for (const EnrichedToken& token : std::span(tokens.tokens).first(std::min(kTokensShown, tokens.tokens.size()))) {
     table.add({"", shown_token(token.token, style.tokenizer), std::to_string(token.count),
                percent_text(share_of(token.count, token.of)), lift_text(token.lift) + " its share of the text",
                "p " + p_text(token.p)});
@@ -193,6 +194,11 @@ std::string lift_text(double lift) {
   return formatted(lift >= 10 ? "%.0f times" : "%.1f times", lift);
 }
 
+std::string no_samples_text(const FeatureFacts& facts, float threshold) {
+  if (facts.statistics.active == 0) return "never active here: no samples";
+  return "active, but never from " + activation_text(threshold) + " up: no samples";
+}
+
 void print_figures(const FeatureFacts& facts, const PageStyle& style) {
   std::cout << style.colors.bold(headline(facts)) << '\n';
   if (!facts.neighbors.empty()) std::cout << neighbors_text(facts) << '\n';
@@ -209,11 +215,7 @@ void print_strongest(const FeatureFacts& facts, const PageStyle& style) {
 
 void print_samples(const FeatureFacts& facts, float threshold, const PageStyle& style) {
   if (facts.samples.empty()) {
-    std::cout << '\n'
-              << (facts.statistics.active == 0
-                      ? "never active here: no samples"
-                      : "active, but never from " + activation_text(threshold) + " up: no samples")
-              << '\n';
+    std::cout << '\n' << no_samples_text(facts, threshold) << '\n';
   } else {
     std::cout << '\n'
               << style.colors.bold("strongest " + count_text(facts.strongest.size())) << " of "

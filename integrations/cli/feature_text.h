@@ -28,6 +28,9 @@ struct PageStyle {
 // "210 times", "0.8 times"
 [[nodiscard]] std::string lift_text(double lift);
 
+// Why it has none. `threshold`: the run's, from which on samples are kept.
+[[nodiscard]] std::string no_samples_text(const FeatureFacts& facts, float threshold);
+
 // Statistics, distribution, tokens: everything but its samples.
 void print_figures(const FeatureFacts& facts, const PageStyle& style);
 // Why there are none, or the strongest samples and then the groups of the random sample.
