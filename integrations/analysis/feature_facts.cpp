@@ -40,10 +40,13 @@ FeatureFacts FactsReader::read(std::uint32_t feature, const FactsWanted& wanted)
 }
 
 ActivatingTokens FactsReader::tokens_of(const FeatureFacts& facts) const {
-  std::vector<std::int32_t> tokens = known_tokens(store_, facts.random_samples);
+  const auto some = [](const std::vector<Sample>& all) {
+    return std::span(all).first(std::min(kMostTokensCounted, all.size()));
+  };
+  std::vector<std::int32_t> tokens = known_tokens(store_, some(facts.random_samples));
   ActivatingTokens found;
   found.at_random = tokens.size() >= kEnoughAtRandom;
-  if (!found.at_random) tokens = known_tokens(store_, facts.samples);
+  if (!found.at_random) tokens = known_tokens(store_, some(facts.samples));
   found.of = tokens.size();
   found.tokens = enriched_tokens(tokens, text_);
   found.text_tokens = text_.total();

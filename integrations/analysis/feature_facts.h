@@ -70,6 +70,9 @@ struct FactsWanted {
 
 // Known tokens in a random sample from which on its tokens say more than those of the strongest samples.
 inline constexpr std::size_t kEnoughAtRandom = 20;
+// Of more than these the first are counted: of a random sample, they are one as well. The test's work grows with their
+// square.
+inline constexpr std::size_t kMostTokensCounted = 4096;
 
 // Reads the features of one site. What it is given must outlive it. Everything throws StoreError.
 class FactsReader {
