@@ -21,7 +21,7 @@ void print(const std::vector<double>& values) {
 }
 
 void print(const std::optional<saetap::Interval>& interval) {
-  interval ? print({interval->low, interval->high}) : print({});
+  print(interval ? std::vector{interval->low, interval->high} : std::vector<double>());
 }
 
 void answer(std::istream& question) {
