@@ -61,18 +61,28 @@ std::string shown_token(std::int32_t token, const Tokenizer* tokenizer) {
   return std::string(leading_columns(token_text(token, tokenizer), kTokenColumns));
 }
 
+// Those that came more than once, or, if there are none, whatever there is.
+std::span<const EnrichedToken> worth_showing(const std::vector<EnrichedToken>& tokens) {
+  const auto once = std::ranges::find_if(tokens, [](const EnrichedToken& token) { return token.count < 2; });
+  const auto more = static_cast<std::size_t>(once - tokens.begin());
+  return std::span(tokens).first(std::min(kTokensShown, more > 0 ? more : tokens.size()));
+}
+
 void print_tokens(const FeatureFacts& facts, const PageStyle& style) {
   const ActivatingTokens& tokens = facts.tokens;
   if (tokens.tokens.empty()) return;
   using enum Align;
   std::cout << '\n' << style.colors.bold("commonest activating tokens") << ' ' << counted_among_text(tokens) << '\n';
-  Table table({left, left, right, right, left, left});
-  for (const EnrichedToken& token : std::span(tokens.tokens).first(std::min(kTokensShown, tokens.tokens.size()))) {
+  Table table({left, left, right, right, right, right});
+  table.add({"", "", "count", "share", "likelier than in the text", "p"});
+  const auto shown = worth_showing(tokens.tokens);
+  for (const EnrichedToken& token : shown) {
     table.add({"", shown_token(token.token, style.tokenizer), std::to_string(token.count),
-               percent_text(share_of(token.count, token.of)), lift_text(token.lift) + " its share of the text",
-               "p " + p_text(token.p)});
+               percent_text(share_of(token.count, token.of)), lift_text(token.lift), p_text(token.p)});
   }
   table.print();
+  const std::size_t others = tokens.tokens.size() - shown.size();
+  if (others > 0) std::cout << "  and " << others << (others == 1 ? " other\n" : " others\n");
 }
 
 void print_direction(const FeatureFacts& facts, const PageStyle& style) {
@@ -117,11 +127,11 @@ std::string age_text(const SampleAge& age) {
 template <typename Label>
 void print_table(const std::vector<const ShownSample*>& samples, float largest, const PageStyle& style, Label label) {
   using enum Align;
-  constexpr std::size_t kExcerpt = 2;
-  Table table({right, right, left, left});
+  constexpr std::size_t kExcerpt = 3;
+  Table table({right, right, right, left});
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    table.add({label(i), activation_text(samples[i]->sample.activation), "",
-               "step " + std::to_string(samples[i]->sample.step)});
+    const Sample& sample = samples[i]->sample;
+    table.add({label(i), activation_text(sample.activation), "step " + std::to_string(sample.step), ""});
   }
   std::optional<std::size_t> room;
   if (style.columns) room = table.room_for(kExcerpt, *style.columns);

@@ -142,7 +142,7 @@ class Tokenizers(StoreTest):
         done = saetap("show", self.folder / "no_tokens", 0, "--top", 1)
         self.assertEqual(done.returncode, 0)
         self.assertIn("the run names no tokenizer: token ids are shown", done.stderr)
-        self.assertIn("(token not known)  step 10", done.stdout)
+        self.assertIn("step 10  (token not known)", done.stdout)
         self.assertNotIn("decoder-nearest", done.stdout)
 
     def ids_are_shown(self, reason: str, tokenizer: Path) -> None:
@@ -165,12 +165,12 @@ class Tokenizers(StoreTest):
     def test_text_that_the_program_gave_is_shown(self) -> None:
         store = self.folder / "own_text"
         # Of the token 10 it knew nothing; the tokenizer of the run does.
-        self.assertIn("«1_»2_3_4_5_6_11_.  step 10", self.ok("show", store, 0))
+        self.assertIn("step 10  «1_»2_3_4_5_6_11_.", self.ok("show", store, 0))
         self.assertIn("«nod»ding", self.ok("show", store, 0, "--tokenizer", store / "tokenizer.json"))
         (store / "tokenizer.json").rename(store / "away.json")
         done = saetap("show", store, 0)
         (store / "away.json").rename(store / "tokenizer.json")
-        self.assertIn("«1_»2_3_4_5_6_11_[id 10]       step 10", done.stdout)
+        self.assertIn("step 10  «1_»2_3_4_5_6_11_[id 10]\n", done.stdout)
         self.assertIn("No such file", done.stderr)
 
     def test_another_tokenizer_may_be_named(self) -> None:
