@@ -4,7 +4,9 @@ import json
 import math
 import os
 import pty
+import random
 import re
+import shutil
 import sqlite3
 import struct
 import subprocess
@@ -251,6 +253,47 @@ class Many(StoreTest):
         foot = lines[3].split("|")[1]
         self.assertEqual(len(re.findall(r"[#.]", foot)), 3 * len(bins))
         self.assertIn("█", self.ok("show", self.many, 0, LC_ALL="C.UTF-8"))
+
+
+class Neighbors(StoreTest):
+    FEATURES = 1500  # more than one block of the decoder's table
+    WIDTH = 11
+
+    def directions(self) -> list[list[float]]:
+        """Of half precision; some that point nowhere."""
+        drawn = random.Random(5)
+        rows = [[drawn.gauss(0, 1) for _ in range(self.WIDTH)] for _ in range(self.FEATURES)]
+        rows[3] = [0.0] * self.WIDTH
+        rows[4] = [math.inf] + [1.0] * (self.WIDTH - 1)
+        rows[5] = [math.nan] + [1.0] * (self.WIDTH - 1)
+        rows[1400] = [value * 1e-3 for value in rows[1]]  # near it, of another length, and partly subnormal
+        rows[6] = [value * 1e-6 for value in rows[2]]
+        return [list(struct.unpack(f"<{self.WIDTH}e", struct.pack(f"<{self.WIDTH}e", *row))) for row in rows]
+
+    def test_nearest_of_all_blocks(self) -> None:
+        store = self.folder / "wide"
+        shutil.copytree(self.usual, store)
+        rows = self.directions()
+        packed = [struct.pack(f"<{self.WIDTH}e", *row) for row in rows]
+        with sqlite3.connect(store / "samples.saetap") as connection:
+            connection.execute("UPDATE site SET features = ?, d_out = ?", (self.FEATURES, self.WIDTH))
+            connection.execute("DELETE FROM decoder")
+            for block in range(2):
+                connection.execute("INSERT INTO decoder VALUES (0, ?, ?)", (block, b"".join(packed[block * 1024:][:1024])))
+        for feature in (0, 1, 2, 1023, 1024, 1499):
+            cosines = {other: self.cosine(rows[feature], rows[other]) for other in range(self.FEATURES)
+                       if other not in (feature, 3, 4, 5)}
+            wanted = sorted(cosines, key=lambda other: -cosines[other])[:3]
+            nearest = self.ok_json("show", store, feature)["decoder_nearest"]
+            self.assertEqual([near["feature"] for near in nearest], wanted)
+            for near in nearest:
+                self.assertAlmostEqual(near["cosine"], cosines[near["feature"]], places=5)
+        for nowhere in (3, 4, 5):
+            self.assertEqual(self.ok_json("show", store, nowhere)["decoder_nearest"], [])
+
+    @staticmethod
+    def cosine(a: list[float], b: list[float]) -> float:
+        return sum(x * y for x, y in zip(a, b)) / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
 
 
 def npy(path: Path, rows: list[list[float]], kind: str) -> None:
