@@ -15,6 +15,7 @@ void add_collect(CLI::App& program);  // the same, saetap-collect
 void add_info(CLI::App& program);
 void add_features(CLI::App& program);
 void add_show(CLI::App& program);
+void add_compare(CLI::App& program);
 void add_report(CLI::App& program);
 void add_merge(CLI::App& program);
 void add_agree(CLI::App& program);

@@ -31,7 +31,8 @@ at::Tensor open_raw(const std::string& path) {
   }();
   const auto bytes = file->bytes().size();
   if (bytes % 4 != 0) refuse(path, std::to_string(bytes) + " bytes are no whole number of int32 ids");
-  return mapped_tensor(file, 0, at::kInt, {static_cast<std::int64_t>(bytes / 4)});
+  return mapped_tensor(
+      file, {.name = "", .type = NumberType::i32, .shape = {static_cast<std::int64_t>(bytes / 4)}, .offset = 0});
 }
 
 // [rows, length], whatever the file has.

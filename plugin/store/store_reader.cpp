@@ -136,6 +136,16 @@ void StoreReader::each_part(Statement& select, int site, std::uint32_t feature, 
   }
 }
 
+FeatureStatistics StoreReader::feature_statistics(int site, std::uint32_t feature, Scope scope) const {
+  FeatureStatistics statistics;
+  Statement select = state_->database.prepare(
+      "SELECT active, sum, sum_of_squares, max, nonfinite, negative FROM feature WHERE site = ? AND part = ? AND "
+      "feature = ?");
+  each_part(select, site, feature, scope,
+            [&](const Statement& row) { statistics.add(read_statistics(row, 0, path())); });
+  return statistics;
+}
+
 std::vector<Sample> StoreReader::samples(int site, std::uint32_t feature, Scope scope) const {
   const std::uint32_t most_alike = run().most_alike();
   std::vector<std::vector<Sample>> lists;
@@ -246,24 +256,56 @@ std::vector<std::pair<std::int32_t, std::string>> StoreReader::token_texts() con
   return texts;
 }
 
-std::vector<float> StoreReader::decoder_directions(int site) const {
+std::vector<std::pair<std::int32_t, std::uint64_t>> StoreReader::token_counts(int, Scope) const {
+  return {};
+}
+
+void StoreReader::each_decoder_block(int site, const std::function<void(std::span<const std::uint16_t>)>& read) const {
   const Site& of = state_->site(site);
   Statement select = state_->database.prepare("SELECT block, directions FROM decoder WHERE site = ? ORDER BY block");
   select.bind(0, std::int64_t{site});
-  const std::size_t expected = static_cast<std::size_t>(of.features) * static_cast<std::size_t>(of.d_out);
+  const auto width = static_cast<std::size_t>(of.d_out);
+  const std::size_t expected = static_cast<std::size_t>(of.features) * width;
   const StoreError another_size(path() + ": the store is damaged (decoder directions of another size)");
-  std::vector<float> directions;
+  std::size_t met = 0;
+  std::vector<std::uint16_t> directions;
   for (std::int64_t block = 0; select.step(); ++block) {
     const std::span<const std::byte> bytes = select.blob(1);
     if (select.integer(0) != block) throw StoreError(path() + ": the store is damaged (a decoder block is missing)");
-    if (bytes.size() / 2 > expected - directions.size()) throw another_size;
-    for (std::size_t i = 0; i + 2 <= bytes.size(); i += 2) {
-      std::uint16_t half = 0;
-      std::memcpy(&half, bytes.data() + i, sizeof half);
-      directions.push_back(float_from_half(half));
-    }
+    const std::size_t numbers = bytes.size() / 2;
+    if (numbers > expected - met || (numbers > 0 && numbers % width != 0)) throw another_size;
+    directions.resize(numbers);  // a blob may lie at any address
+    if (numbers > 0) std::memcpy(directions.data(), bytes.data(), numbers * 2);
+    met += numbers;
+    read(directions);
   }
-  if (!directions.empty() && directions.size() != expected) throw another_size;
+  if (met != 0 && met != expected) throw another_size;
+}
+
+std::vector<float> StoreReader::decoder_direction(int site, std::uint32_t feature) const {
+  Statement select = state_->database.prepare("SELECT directions FROM decoder WHERE site = ? AND block = ?");
+  select.bind(0, std::int64_t{site}).bind(1, std::int64_t{feature} / kDecoderBlockFeatures);
+  if (!select.step()) return {};
+  const std::span<const std::byte> block = select.blob(0);
+  const auto width = static_cast<std::size_t>(state_->site(site).d_out);
+  const std::size_t begin = static_cast<std::size_t>(std::int64_t{feature} % kDecoderBlockFeatures) * width;
+  if (block.size() / 2 < begin + width) {
+    throw StoreError(path() + ": the store is damaged (decoder directions of another size)");
+  }
+  std::vector<float> direction;
+  for (std::size_t i = begin; i < begin + width; ++i) {
+    std::uint16_t half = 0;
+    std::memcpy(&half, block.data() + i * 2, sizeof half);
+    direction.push_back(float_from_half(half));
+  }
+  return direction;
+}
+
+std::vector<float> StoreReader::decoder_directions(int site) const {
+  std::vector<float> directions;
+  each_decoder_block(site, [&](std::span<const std::uint16_t> block) {
+    for (const std::uint16_t half : block) directions.push_back(float_from_half(half));
+  });
   return directions;
 }
 

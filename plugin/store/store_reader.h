@@ -132,6 +132,8 @@ class StoreReader {
 
   // Statistics of every feature of a site, [features], in order of the feature.
   [[nodiscard]] std::vector<FeatureStatistics> statistics(int site, Scope scope) const;
+  // The same of one feature. Throws StoreError for a feature the site does not have.
+  [[nodiscard]] FeatureStatistics feature_statistics(int site, std::uint32_t feature, Scope scope) const;
   // Kept samples of one feature, strongest first; empty for a feature that never reached the threshold. Throws
   // StoreError for a feature the site does not have.
   [[nodiscard]] std::vector<Sample> samples(int site, std::uint32_t feature, Scope scope) const;
@@ -159,8 +161,15 @@ class StoreReader {
   // The text of tokens as a callback of the run gave it, by ascending id; mostly empty. Bytes, not always whole
   // characters.
   [[nodiscard]] std::vector<std::pair<std::int32_t, std::string>> token_texts() const;
+  // How many counted rows were of each token, by ascending id; empty: the store does not have it.
+  [[nodiscard]] std::vector<std::pair<std::int32_t, std::uint64_t>> token_counts(int site, Scope scope) const;
   // Decoder directions, [features, d_out] row-major in float32; empty if not saved.
   [[nodiscard]] std::vector<float> decoder_directions(int site) const;
+  // That of one feature, [d_out]; empty if not saved.
+  [[nodiscard]] std::vector<float> decoder_direction(int site, std::uint32_t feature) const;
+  // All of them as they are stored, in half precision (see half.h), some whole features at a time: what is too much to
+  // have at once. [.., d_out] row-major; not called if there are none.
+  void each_decoder_block(int site, const std::function<void(std::span<const std::uint16_t>)>& read) const;
 
  private:
   // Calls `read` with each row that the statement finds for a feature.

@@ -6,10 +6,7 @@ The figures expected here are worked out by hand from what make_store.cpp puts i
 """
 
 import json
-import math
 import os
-import pty
-import re
 import signal
 import stat
 import subprocess
@@ -27,7 +24,7 @@ class Usage(StoreTest):
     def test_version_and_help(self) -> None:
         self.assertRegex(self.ok("--version"), r"^saetap \d+\.\d+\.\d+\n$")
         self.assertIn("Example: ", self.ok("--help"))
-        for command in ("record", "inspect", "info", "features", "show", "report", "merge", "agree"):
+        for command in ("record", "inspect", "info", "features", "show", "compare", "report", "merge", "agree"):
             self.assertIn(f"Example: saetap {command}", self.ok(command, "--help"))
 
     def test_wrong_usage_is_status_2(self) -> None:
@@ -140,95 +137,12 @@ class Features(StoreTest):
         self.assertEqual(first["strongest"]["token"], "nod")
 
 
-class Show(StoreTest):
-    def test_samples_with_their_context(self) -> None:
-        lines = self.ok("show", self.usual, 0).splitlines()
-        # Recent: steps 10 to 29. The second sequence was first seen in step 10, the third in 11, the first in 12.
-        self.assertRegex(lines[0], r"^feature 0   density 12\.5 %   max 7\.50   mean \d\.\d\d   std \d\.\d\d   ")
-        self.assertTrue(lines[0].endswith("   decoder-nearest 1 (1.00), 2 (0)"))
-        self.assertTrue(lines[1].startswith("steps 10 to 29"))
-        self.assertEqual(lines[3], "activating tokens of 3 samples: nod 3")
-        self.assertEqual(lines[5], "1  7.50  «nod»ding * | a↵b \\x1B[31m <b>.  step 10")
-        self.assertEqual(lines[6], "2  7.26  the «nod» ofding * the land.     step 11")
-        self.assertEqual(lines[7], "3  7.03  the land of «nod». the east.     step 12")
-
-    def test_quantiles_are_those_of_all_active_values(self) -> None:
-        # One row in each of steps 10 to 29, whose value falls by a quarter with each step; read within 9.1 %.
-        values = sorted(10 - step / 4 for step in range(10, 30))
-        line = self.ok("show", self.usual, 0).splitlines()[2]
-        shown = re.findall(r"(\d+) % below (\d+\.\d+)", line)
-        self.assertEqual([int(percent) for percent, _ in shown], [10, 25, 50, 75, 99])
-        for percent, value in shown:
-            exact = values[math.ceil(int(percent) / 100 * len(values)) - 1]
-            self.assertLess(abs(float(value) / exact - 1), 0.1, line)
-
-    def test_the_random_sample_is_in_json(self) -> None:
-        # Three places are all there are, each with its latest step.
-        sample = self.ok_json("show", self.usual, 0)["random_samples"]
-        self.assertEqual(sorted(one["step"] for one in sample), [27, 28, 29])
-        for one in sample:
-            self.assertAlmostEqual(one["activation"], 10 - one["step"] / 4, delta=0.08)
-
-    def test_all_time_finds_the_stronger_beginning(self) -> None:
-        lines = self.ok("show", self.usual, 0, "--all-time").splitlines()
-        self.assertEqual(lines[1], "steps 0 to 29: the whole run, all 240 tokens collected")
-        self.assertTrue(lines[5].startswith("1  10.03  the land of «nod»"))
-
-    def test_context_and_top(self) -> None:
-        text = self.ok("show", self.usual, 0, "--context", 1, "--top", 2)
-        self.assertIn("«nod»ding…  ", text)
-        self.assertIn("the «nod» of…", text)
-        self.assertNotIn("step 12", text)
-
-    def test_json(self) -> None:
-        shown = self.ok_json("show", self.usual, 0)
-        self.assertEqual((shown["feature"], shown["samples_kept"]), (0, 3))
-        self.assertEqual([near["feature"] for near in shown["decoder_nearest"]], [1, 2])
-        sample = shown["samples"][1]
-        self.assertEqual((sample["step"], sample["position"], sample["activating"]), (11, 1, 1))
-        self.assertEqual((sample["before"], sample["token"], sample["after"]), ("the ", "nod", " ofding * the land."))
-        self.assertIn('"activation": 7.26,', self.ok("show", self.usual, 0, "--json"))
-        self.assertEqual(sample["ids"], [7, 1, 9, 2, 3, 7, 8, 10])
-        self.assertEqual((sample["from_start"], sample["to_end"]), (True, True))
-        self.assertRegex(sample["sequence"], "^[0-9a-f]{16}$")
-
-    def test_activations_at_every_token_shown(self) -> None:
-        sample = self.ok_json("show", self.usual, 0)["samples"][1]
-        self.assertEqual(sample["activations"], [0, 7.26, 0, 0, 0, 0, 0, 0])
-        narrow = self.ok_json("show", self.usual, 0, "--context", 1)["samples"][1]
-        self.assertEqual((narrow["ids"], narrow["activations"]), ([7, 1, 9], [0, 7.26, 0]))
-        (unknown,) = json.loads(saetap("show", self.folder / "no_tokens", 0, "--top", 1, "--json").stdout)["samples"]
-        self.assertNotIn("activations", unknown)
-
-    def test_features_without_samples_say_why(self) -> None:
-        self.assertIn("never active here: no samples", self.ok("show", self.usual, 6))
-        self.assertIn("active, but never from 0.10 up: no samples", self.ok("show", self.usual, 5))
-
-    def test_a_feature_the_site_does_not_have_is_status_1(self) -> None:
-        for feature in (8, 4_000_000_000, 2**62):
-            self.fails(1, f"there is no feature {feature}; the site has 0 to 7", "show", self.usual, feature)
-
-    def test_nothing_reaches_the_terminal_raw(self) -> None:
-        self.assertNotIn("\x1b", self.ok("show", self.usual, 0) + self.ok("features", self.usual))
-
-    def test_a_terminal_gets_lines_that_fit_it(self) -> None:
-        reader, writer = pty.openpty()
-        environment = clean_environment()
-        command = f"stty cols 44 <&1; exec '{SAETAP}' show '{self.usual}' 0"
-        subprocess.run(["sh", "-c", command], stdout=writer, stderr=subprocess.PIPE, env=environment, check=True)
-        os.close(writer)
-        lines = os.read(reader, 65536).decode().splitlines()
-        os.close(reader)
-        self.assertRegex(lines[5], r"^1  7\.50  «nod»ding \* \| a↵b… +step 10$")
-        self.assertTrue(all(len(line) <= 44 for line in lines[5:]), lines)
-
-
 class Tokenizers(StoreTest):
     def test_without_tokens_rows_are_named_by_number(self) -> None:
         done = saetap("show", self.folder / "no_tokens", 0, "--top", 1)
         self.assertEqual(done.returncode, 0)
         self.assertIn("the run names no tokenizer: token ids are shown", done.stderr)
-        self.assertIn("(token not known)  step 10", done.stdout)
+        self.assertIn("step 10  (token not known)", done.stdout)
         self.assertNotIn("decoder-nearest", done.stdout)
 
     def ids_are_shown(self, reason: str, tokenizer: Path) -> None:
@@ -251,12 +165,12 @@ class Tokenizers(StoreTest):
     def test_text_that_the_program_gave_is_shown(self) -> None:
         store = self.folder / "own_text"
         # Of the token 10 it knew nothing; the tokenizer of the run does.
-        self.assertIn("«1_»2_3_4_5_6_11_.  step 10", self.ok("show", store, 0))
+        self.assertIn("step 10  «1_»2_3_4_5_6_11_.", self.ok("show", store, 0))
         self.assertIn("«nod»ding", self.ok("show", store, 0, "--tokenizer", store / "tokenizer.json"))
         (store / "tokenizer.json").rename(store / "away.json")
         done = saetap("show", store, 0)
         (store / "away.json").rename(store / "tokenizer.json")
-        self.assertIn("«1_»2_3_4_5_6_11_[id 10]       step 10", done.stdout)
+        self.assertIn("step 10  «1_»2_3_4_5_6_11_[id 10]\n", done.stdout)
         self.assertIn("No such file", done.stderr)
 
     def test_another_tokenizer_may_be_named(self) -> None:

@@ -24,6 +24,7 @@ COMMANDS = (
     ("features", "--json", "--all-time"),
     ("show", "2"),
     ("show", "2", "--json", "--all-time"),
+    ("compare", "2", "0", "--color", "always"),
     ("report", "-o", "-"),
 )
 NAMES = (

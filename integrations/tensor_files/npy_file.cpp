@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "integrations/cli/failure.h"
-#include "integrations/tensors/tensor_file.h"
+#include "integrations/tensor_files/stored_tensor.h"
 
 namespace saetap::tensors {
 
@@ -20,22 +20,22 @@ namespace {
 
 struct Type {
   std::string_view code;
-  at::ScalarType type;
+  NumberType type;
 };
-constexpr std::array<Type, 12> kTypes{{{"f4", at::kFloat},
-                                       {"f2", at::kHalf},
-                                       {"f8", at::kDouble},
-                                       {"i4", at::kInt},
-                                       {"i8", at::kLong},
-                                       {"i2", at::kShort},
-                                       {"i1", at::kChar},
-                                       {"u1", at::kByte},
-                                       {"u2", at::kUInt16},
-                                       {"u4", at::kUInt32},
-                                       {"u8", at::kUInt64},
-                                       {"b1", at::kBool}}};
+constexpr std::array<Type, 12> kTypes{{{"f4", NumberType::f32},
+                                       {"f2", NumberType::f16},
+                                       {"f8", NumberType::f64},
+                                       {"i4", NumberType::i32},
+                                       {"i8", NumberType::i64},
+                                       {"i2", NumberType::i16},
+                                       {"i1", NumberType::i8},
+                                       {"u1", NumberType::u8},
+                                       {"u2", NumberType::u16},
+                                       {"u4", NumberType::u32},
+                                       {"u8", NumberType::u64},
+                                       {"b1", NumberType::boolean}}};
 
-at::ScalarType type_of(std::string_view descr) {
+NumberType type_of(std::string_view descr) {
   const bool readable = descr.size() == 3 && (descr[0] == '<' || descr[0] == '|');
   for (const auto& [code, type] : kTypes) {
     if (readable && descr.substr(1) == code) return type;
@@ -122,26 +122,26 @@ class Header {
 
 }  // namespace
 
-at::Tensor npy_tensor(const Mapping& file) {
-  const auto bytes = file->bytes();
+StoredTensor npy_tensor(std::span<const std::byte> file) {
   constexpr std::size_t kVersion = 6, kLength = 8;
-  if (bytes.size() < kLength + 4) refuse("it is cut short");
-  const auto version = std::to_integer<int>(bytes[kVersion]);
+  if (file.size() < kLength + 4) refuse("it is cut short");
+  const auto version = std::to_integer<int>(file[kVersion]);
   if (version < 1 || version > 3) refuse("version " + std::to_string(version) + " of .npy; 1 to 3 can be read");
   std::uint32_t length = 0;
   const std::size_t length_bytes = version == 1 ? 2 : 4;
-  std::memcpy(&length, bytes.data() + kLength, length_bytes);
+  std::memcpy(&length, file.data() + kLength, length_bytes);
   const auto offset = kLength + length_bytes + length;
-  if (offset > bytes.size()) refuse("it is cut short");
-  const Header header({reinterpret_cast<const char*>(bytes.data()) + kLength + length_bytes, length});
-  const auto type = type_of(header.descr);
+  if (offset > file.size()) refuse("it is cut short");
+  const Header header({reinterpret_cast<const char*>(file.data()) + kLength + length_bytes, length});
+  const StoredTensor tensor{.name = "", .type = type_of(header.descr), .shape = header.shape, .offset = offset};
   if (header.fortran_order && header.shape.size() > 1) {
     refuse("an array in Fortran order; save numpy.ascontiguousarray of it");
   }
-  auto tensor = mapped_tensor(file, offset, type, header.shape);
-  if (tensor.nbytes() != bytes.size() - offset) {
-    refuse("there are " + std::to_string(bytes.size() - offset) + " bytes behind its header, which promises " +
-           shape_text(type, header.shape) + ", " + std::to_string(tensor.nbytes()) + " bytes");
+  check_room(tensor, file.size());
+  const auto promised = *tensor_bytes(tensor.type, tensor.shape);
+  if (promised != file.size() - offset) {
+    refuse("there are " + std::to_string(file.size() - offset) + " bytes behind its header, which promises " +
+           shape_text(tensor) + ", " + std::to_string(promised) + " bytes");
   }
   return tensor;
 }

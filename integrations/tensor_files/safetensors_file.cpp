@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "integrations/cli/failure.h"
-#include "integrations/tensors/tensor_file.h"
+#include "integrations/tensor_files/stored_tensor.h"
 
 namespace saetap::tensors {
 
@@ -20,26 +20,25 @@ namespace {
 
 struct Type {
   std::string_view code;
-  at::ScalarType type;
+  NumberType type;
 };
-constexpr std::array<Type, 13> kTypes{{{"F32", at::kFloat},
-                                       {"F16", at::kHalf},
-                                       {"BF16", at::kBFloat16},
-                                       {"F64", at::kDouble},
-                                       {"I32", at::kInt},
-                                       {"I64", at::kLong},
-                                       {"I16", at::kShort},
-                                       {"I8", at::kChar},
-                                       {"U8", at::kByte},
-                                       {"U16", at::kUInt16},
-                                       {"U32", at::kUInt32},
-                                       {"U64", at::kUInt64},
-                                       {"BOOL", at::kBool}}};
+constexpr std::array<Type, 13> kTypes{{{"F32", NumberType::f32},
+                                       {"F16", NumberType::f16},
+                                       {"BF16", NumberType::bf16},
+                                       {"F64", NumberType::f64},
+                                       {"I32", NumberType::i32},
+                                       {"I64", NumberType::i64},
+                                       {"I16", NumberType::i16},
+                                       {"I8", NumberType::i8},
+                                       {"U8", NumberType::u8},
+                                       {"U16", NumberType::u16},
+                                       {"U32", NumberType::u32},
+                                       {"U64", NumberType::u64},
+                                       {"BOOL", NumberType::boolean}}};
 
 }  // namespace
 
-NamedTensors safetensors(const Mapping& file) {
-  const auto bytes = file->bytes();
+std::vector<StoredTensor> safetensors(std::span<const std::byte> bytes) {
   std::uint64_t length = 0;
   if (bytes.size() < sizeof length) refuse("it is cut short");
   std::memcpy(&length, bytes.data(), sizeof length);
@@ -48,7 +47,7 @@ NamedTensors safetensors(const Mapping& file) {
   const auto* text = reinterpret_cast<const char*>(bytes.data()) + sizeof length;
   const auto header = nlohmann::json::parse(text, text + length, nullptr, /*allow_exceptions=*/false);
   if (!header.is_object()) refuse("its header is no JSON object");
-  NamedTensors tensors;
+  std::vector<StoredTensor> tensors;
   for (const auto& [name, entry] : header.items()) {
     if (name == "__metadata__") continue;
     std::string type;
@@ -63,12 +62,13 @@ NamedTensors safetensors(const Mapping& file) {
     }
     const auto* known = std::ranges::find(kTypes, type, &Type::code);
     if (known == kTypes.end()) continue;  // of no use as rows or tokens
-    const auto promised = tensor_bytes(known->type, shape);
+    const StoredTensor tensor{
+        .name = name, .type = known->type, .shape = shape, .offset = sizeof length + length + offsets[0]};
+    const auto promised = tensor_bytes(tensor.type, shape);
     if (offsets[0] > offsets[1] || offsets[1] > left - length || promised != offsets[1] - offsets[0]) {
-      refuse("its tensor " + name + ", " + shape_text(known->type, shape) +
-             ", does not lie in the file as its header says");
+      refuse("its tensor " + name + ", " + shape_text(tensor) + ", does not lie in the file as its header says");
     }
-    tensors.emplace_back(name, mapped_tensor(file, sizeof length + length + offsets[0], known->type, shape));
+    tensors.push_back(tensor);
   }
   return tensors;
 }

@@ -1,0 +1,92 @@
+#include "integrations/analysis/feature_facts.h"
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+#include "integrations/analysis/activating_tokens.h"
+
+namespace saetap {
+
+float FeatureFacts::quantile(int percent) const {
+  // The middle of a bin may lie above all that is in it.
+  return std::min(histogram.quantile(percent / 100.0), std::abs(statistics.max));
+}
+
+FactsReader::FactsReader(const StoreReader& store, const StoredSite& site, Scope scope, const Tokenizer* tokenizer)
+    : store_(store),
+      site_(site),
+      scope_(scope),
+      tokenizer_(tokenizer),
+      text_(TokenBase::read(store, site, scope)),
+      windows_(StoredWindows(store.path()).of(site.site.id)) {}
+
+FeatureFacts FactsReader::read(std::uint32_t feature, const FactsWanted& wanted) const {
+  const int site = site_.site.id;
+  FeatureFacts facts;
+  facts.feature = feature;
+  facts.statistics = store_.feature_statistics(site, feature, scope_);
+  facts.eligible = (scope_ == Scope::recent ? site_.recent : site_.all_time).eligible;
+  facts.density_interval = share_interval(facts.statistics.active, facts.eligible);
+  facts.mean_interval = mean_interval(facts.statistics);
+  facts.histogram = store_.histogram(site, feature, scope_);
+  facts.samples = store_.samples(site, feature, scope_);
+  facts.random_samples = store_.random_samples(site, feature, scope_);
+  facts.tokens = tokens_of(facts);
+  facts.age = age_of(facts.samples, windows_, scope_ == Scope::all_time);
+  facts.strongest = strongest(facts, wanted);
+  facts.groups = groups(facts, wanted);
+  return facts;
+}
+
+ActivatingTokens FactsReader::tokens_of(const FeatureFacts& facts) const {
+  const auto some = [](const std::vector<Sample>& all) {
+    return std::span(all).first(std::min(kMostTokensCounted, all.size()));
+  };
+  std::vector<std::int32_t> tokens = known_tokens(store_, some(facts.random_samples));
+  ActivatingTokens found;
+  found.at_random = tokens.size() >= kEnoughAtRandom;
+  if (!found.at_random) tokens = known_tokens(store_, some(facts.samples));
+  found.of = tokens.size();
+  found.tokens = enriched_tokens(tokens, text_);
+  found.text_tokens = text_.total();
+  found.text_whole = text_.whole();
+  std::ranges::stable_sort(found.tokens, std::greater(), &EnrichedToken::count);
+  return found;
+}
+
+std::vector<ShownSample> FactsReader::with_text(std::span<const Sample> samples,
+                                                std::optional<std::uint32_t> context) const {
+  const std::uint32_t around = context.value_or(store_.run().sample_context_size);
+  std::vector<ShownSample> shown;
+  for (const Sample& sample : samples) {
+    shown.push_back({sample, read_excerpt(store_, sample, around, around, tokenizer_), {}});
+  }
+  return shown;
+}
+
+std::vector<ShownSample> FactsReader::strongest(const FeatureFacts& facts, const FactsWanted& wanted) const {
+  const auto top = std::span(facts.samples).first(std::min(wanted.samples, facts.samples.size()));
+  const auto around = store_.context_activations(site_.site.id, facts.feature, scope_, top);
+  std::vector<ShownSample> shown = with_text(top, wanted.context);
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    const Excerpt& excerpt = shown[i].excerpt;
+    shown[i].along =
+        activations_along(top[i], around[i], store_.run().sample_context_size, excerpt.ids.size(), excerpt.activating);
+  }
+  return shown;
+}
+
+std::vector<ShownGroup> FactsReader::groups(const FeatureFacts& facts, const FactsWanted& wanted) const {
+  std::vector<ShownGroup> shown;
+  for (const StrengthGroup& group : strength_groups(facts.random_samples, wanted.groups)) {
+    const auto examples = std::span(group.samples).first(std::min(wanted.examples, group.samples.size()));
+    shown.push_back({.weakest = group.weakest,
+                     .strongest = group.strongest,
+                     .count = group.samples.size(),
+                     .examples = with_text(examples, wanted.context)});
+  }
+  return shown;
+}
+
+}  // namespace saetap

@@ -1,0 +1,43 @@
+#include "integrations/cli/unembedding.h"
+
+#include "integrations/cli/failure.h"
+#include "integrations/cli/progress.h"
+#include "integrations/tensor_files/matrix_file.h"
+
+namespace saetap::cli {
+namespace {
+
+constexpr std::size_t kTokensShown = 10;
+constexpr std::size_t kRowsBetween = 1024;  // between looking at what need not be in memory any more
+
+}  // namespace
+
+void add_unembedding_option(CLI::App& command, std::string& path) {
+  command
+      .add_option("--unembedding", path,
+                  "The model's unembedding, [vocabulary, d] or [d, vocabulary], to show which tokens the decoder "
+                  "direction promotes: .npy or .safetensors (FILE:NAME where it holds several)")
+      ->type_name("FILE");
+}
+
+DirectionTokens read_direction_tokens(const OpenedStore& store, std::uint32_t feature, const std::string& path) {
+  const tensors::MatrixFile file(path);
+  const std::vector<float> direction = store.reader.decoder_direction(store.site(), feature);
+  if (direction.empty()) {
+    throw Failure(Status::not_there, store.reader.path() + " has no decoder directions to hold against " + path);
+  }
+  if (file.rows() != direction.size() && file.columns() != direction.size()) {
+    throw Failure(Status::bad_input,
+                  file.text() + ": neither dimension is the decoder's width, " + std::to_string(direction.size()));
+  }
+  Progress progress("rows of the unembedding read", file.rows());
+  const auto read = [&](std::size_t row, std::span<float> values) {
+    file.read(row, values);
+    if (row % kRowsBetween != 0) return;
+    file.forget_before(row);
+    progress.update(row);
+  };
+  return direction_tokens(direction, {.rows = file.rows(), .columns = file.columns(), .read = read}, kTokensShown);
+}
+
+}  // namespace saetap::cli
