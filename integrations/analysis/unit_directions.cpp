@@ -1,6 +1,8 @@
 #include "integrations/analysis/unit_directions.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 namespace saetap {
@@ -14,22 +16,42 @@ double length_of(const float* row, std::size_t width) {
 
 }  // namespace
 
-UnitDirections unit_directions(std::vector<float> directions, std::int64_t features) {
-  UnitDirections unit;
-  unit.values = std::move(directions);
-  if (features <= 0 || unit.values.empty()) return unit;
-  unit.width = unit.values.size() / static_cast<std::size_t>(features);
+UnitDirections unit_rows(UnitDirections rows) {
+  std::size_t kept = 0;
   // In place: there may be hundreds of megabytes of them.
-  for (std::size_t feature = 0; feature < static_cast<std::size_t>(features); ++feature) {
-    const float* from = unit.values.data() + feature * unit.width;
-    const double length = length_of(from, unit.width);
+  for (std::size_t at = 0; at < rows.size(); ++at) {
+    const float* from = rows.row(at);
+    const double length = length_of(from, rows.width);
     if (!(length > 0) || !std::isfinite(length)) continue;
-    float* to = unit.values.data() + unit.size() * unit.width;
-    for (std::size_t i = 0; i < unit.width; ++i) to[i] = static_cast<float>(static_cast<double>(from[i]) / length);
-    unit.features.push_back(static_cast<std::uint32_t>(feature));
+    float* to = rows.values.data() + kept * rows.width;
+    for (std::size_t i = 0; i < rows.width; ++i) to[i] = static_cast<float>(static_cast<double>(from[i]) / length);
+    rows.features[kept++] = rows.features[at];
   }
-  unit.values.resize(unit.size() * unit.width);
-  return unit;
+  rows.features.resize(kept);
+  rows.values.resize(kept * rows.width);
+  return rows;
+}
+
+UnitDirections only(UnitDirections directions, std::span<const std::uint8_t> wanted) {
+  std::size_t kept = 0;
+  for (std::size_t at = 0; at < directions.size(); ++at) {
+    if (wanted[directions.features[at]] == 0) continue;
+    std::copy_n(directions.row(at), directions.width, directions.values.data() + kept * directions.width);
+    directions.features[kept++] = directions.features[at];
+  }
+  directions.features.resize(kept);
+  directions.values.resize(kept * directions.width);
+  return directions;
+}
+
+UnitDirections unit_directions(std::vector<float> directions, std::int64_t features) {
+  UnitDirections rows;
+  if (features <= 0 || directions.empty()) return rows;
+  rows.width = directions.size() / static_cast<std::size_t>(features);
+  rows.features.resize(static_cast<std::size_t>(features));
+  std::iota(rows.features.begin(), rows.features.end(), 0u);
+  rows.values = std::move(directions);
+  return unit_rows(std::move(rows));
 }
 
 }  // namespace saetap

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "integrations/analysis/matrix_product.h"
@@ -22,5 +23,11 @@ struct UnitDirections {
 
 // `directions`: [features, width] row-major, of which rows that are zero or not finite are left out; may be empty.
 [[nodiscard]] UnitDirections unit_directions(std::vector<float> directions, std::int64_t features);
+
+// Each row scaled to length 1 anew; those that are zero or not finite are left out.
+[[nodiscard]] UnitDirections unit_rows(UnitDirections rows);
+
+// Those of the features that `wanted`, [features of the site], names: with 0 it is left out.
+[[nodiscard]] UnitDirections only(UnitDirections directions, std::span<const std::uint8_t> wanted);
 
 }  // namespace saetap

@@ -15,6 +15,9 @@ void add_collect(CLI::App& program);  // the same, saetap-collect
 void add_info(CLI::App& program);
 void add_features(CLI::App& program);
 void add_show(CLI::App& program);
+void add_similar(CLI::App& program);
+void add_cluster(CLI::App& program);
+void add_map(CLI::App& program);
 void add_report(CLI::App& program);
 void add_merge(CLI::App& program);
 void add_agree(CLI::App& program);

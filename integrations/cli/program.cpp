@@ -69,6 +69,9 @@ int run_program(int argc, char** argv) {
   add_info(program);
   add_features(program);
   add_show(program);
+  add_similar(program);
+  add_cluster(program);
+  add_map(program);
   add_report(program);
   add_merge(program);
   add_agree(program);
