@@ -67,8 +67,10 @@ void print_head(const OpenedStore& store, SimilarBy by) {
 // The first rows of a table of pairs; `found`: how many there are.
 void print_pairs(const OpenedStore& store, std::span<const SimilarPair> pairs, const std::string& found) {
   using enum Align;
-  std::cout << found << (pairs.size() > kRowsShown ? ": the first " + std::to_string(kRowsShown) : "")
-            << (pairs.size() > kRowsShown ? " (-o FILE writes all)" : "") << '\n';
+  std::cout << found;
+  if (pairs.size() > kRowsShown) std::cout << "; the first " << kRowsShown << " (-o FILE writes all)";
+  if (pairs.empty()) std::cout << "; --least lowers the bound, --top N lists the nearest of each feature";
+  std::cout << '\n';
   if (pairs.empty()) return;
   Table table({right, right, right, left, left});
   table.add({"first", "second", "similarity", "commonest tokens of the first", "of the second"});
@@ -80,14 +82,19 @@ void print_pairs(const OpenedStore& store, std::span<const SimilarPair> pairs, c
   table.print();
 }
 
-// Pairs or lists, wherever they were asked to go; `print` is for people.
+// Pairs or lists, wherever they were asked to go; `said`: how many there are, in words. `print` is for people.
 template <typename Found, typename Print>
-void put_out(const SimilarPairsRequest& request, const Json& head, const Found& found, Print print) {
+void put_out(const SimilarPairsRequest& request, const Json& head, const Found& found, const std::string& said,
+             Print print) {
   const auto write = [&](std::ostream& out) {
     if (request.store.json) return write_json(out, head, found);
     write_csv(out, found);
   };
-  if (!request.output.empty()) return write_atomically(request.output, write);
+  if (!request.output.empty()) {
+    write_atomically(request.output, write);
+    std::cout << said << ", written to " << request.output << '\n';
+    return;
+  }
   if (request.store.json) return write(std::cout);
   print();
 }
@@ -103,13 +110,13 @@ void list_pairs(const OpenedStore& store, const SimilarPairsRequest& request, fl
   const std::vector<SimilarPair> pairs = keeper.take();
   const std::string found =
       count_text(pairs.size()) + " pairs of at least " + similarity_text(least) + ", most similar first";
-  put_out(request, head_of(store, request, least), std::span<const SimilarPair>(pairs), [&] {
+  put_out(request, head_of(store, request, least), std::span<const SimilarPair>(pairs), found, [&] {
     print_head(store, request.by);
     print_pairs(store, pairs, found);
   });
 }
 
-// Each feature with its most similar one, most similar first.
+// Each feature with each of its nearest ones, most similar first.
 std::vector<SimilarPair> best_of(const NearestLists& lists) {
   std::vector<SimilarPair> best;
   for (std::uint32_t feature = 0; feature < lists.size(); ++feature) {
@@ -124,10 +131,12 @@ void list_nearest(const OpenedStore& store, const SimilarPairsRequest& request, 
   NearestKeeper keeper(static_cast<std::size_t>(store.stored().site.features), *request.top, least);
   find_similar(store, request.by, keeper);
   const NearestLists lists = keeper.take();
-  put_out(request, head_of(store, request, least), lists, [&] {
+  const std::vector<SimilarPair> best = best_of(lists);
+  const std::string found = count_text(best.size()) + " nearest features, " + std::to_string(*request.top) +
+                            " at most of each, most similar first";
+  put_out(request, head_of(store, request, least), lists, found, [&] {
     print_head(store, request.by);
-    const auto best = best_of(lists);
-    print_pairs(store, best, count_text(best.size()) + " nearest of features, most similar first");
+    print_pairs(store, best, found);
   });
 }
 

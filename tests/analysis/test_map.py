@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 import sys
 
@@ -42,18 +43,19 @@ class Map(PlantedTest):
 
     def test_tsne_keeps_planted_clusters_together(self) -> None:
         features, _ = self.directions()
-        shown = self.ok_json_by("tsne", sys.executable)
+        temporary = self.folder / "tmp"
+        temporary.mkdir()
+        python = {"SAETAP_PYTHON": sys.executable, "TMPDIR": str(temporary)}
+        shown = json.loads(self.ok("map", "--method", "tsne", "--json", **python))
         points = np.array([[one["x"], one["y"]] for one in shown["points"]])
         self.assertEqual([one["feature"] for one in shown["points"]], features.tolist())
         self.assertGreater(silhouette_score(points, features % CLUSTERS), 0.5)
-
-    def ok_json_by(self, method: str, python: str) -> dict:
-        import json
-
-        return json.loads(self.ok("map", "--method", method, "--json", SAETAP_PYTHON=python))
+        self.assertEqual([one for one in temporary.iterdir() if one.name.startswith("saetap-map")], [])
 
     def test_python_that_is_not_there(self) -> None:
-        self.fails(2, "/nowhere/python cannot be started", "map", "--method", "tsne", SAETAP_PYTHON="/nowhere/python")
+        nowhere = {"SAETAP_PYTHON": "/nowhere/python", "TMPDIR": str(self.folder)}
+        self.fails(2, "/nowhere/python cannot be started", "map", "--method", "tsne", **nowhere)
+        self.assertEqual(list(self.folder.glob("saetap-map*")), [])
 
     def test_a_package_that_is_not_there(self) -> None:
         """A package of the name that cannot be imported stands before any other."""
@@ -62,13 +64,6 @@ class Map(PlantedTest):
             (self.folder / method / package / "__init__.py").write_text(f"raise ImportError(name='{package}')\n")
             self.fails(2, f"has no {wanted}: pip install {wanted}", "map", "--method", method,
                        SAETAP_PYTHON=sys.executable, PYTHONPATH=str(self.folder / method))
-
-    def test_nothing_is_left_behind(self) -> None:
-        temporary = self.folder / "tmp"
-        temporary.mkdir()
-        self.ok("map", "--method", "tsne", SAETAP_PYTHON=sys.executable, TMPDIR=str(temporary))
-        self.fails(2, "cannot be started", "map", "--method", "tsne", SAETAP_PYTHON="/nowhere", TMPDIR=str(temporary))
-        self.assertEqual([one for one in temporary.iterdir() if one.name.startswith("saetap-map")], [])
 
 
 run_tests()
