@@ -76,8 +76,12 @@ Json json_of_activations(std::span<const std::optional<float>> along) {
   return list;
 }
 
+void write_json(std::ostream& out, const Json& object) {
+  out << object.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) << '\n';
+}
+
 void print_json(const Json& object) {
-  std::cout << object.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) << '\n';
+  write_json(std::cout, object);
 }
 
 }  // namespace saetap::cli

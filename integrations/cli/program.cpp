@@ -70,6 +70,9 @@ int run_program(int argc, char** argv) {
   add_features(program);
   add_show(program);
   add_compare(program);
+  add_similar(program);
+  add_cluster(program);
+  add_map(program);
   add_report(program);
   add_merge(program);
   add_agree(program);

@@ -256,10 +256,6 @@ std::vector<std::pair<std::int32_t, std::string>> StoreReader::token_texts() con
   return texts;
 }
 
-std::vector<std::pair<std::int32_t, std::uint64_t>> StoreReader::token_counts(int, Scope) const {
-  return {};
-}
-
 void StoreReader::each_decoder_block(int site, const std::function<void(std::span<const std::uint16_t>)>& read) const {
   const Site& of = state_->site(site);
   Statement select = state_->database.prepare("SELECT block, directions FROM decoder WHERE site = ? ORDER BY block");

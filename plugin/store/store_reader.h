@@ -161,8 +161,6 @@ class StoreReader {
   // The text of tokens as a callback of the run gave it, by ascending id; mostly empty. Bytes, not always whole
   // characters.
   [[nodiscard]] std::vector<std::pair<std::int32_t, std::string>> token_texts() const;
-  // How many counted rows were of each token, by ascending id; empty: the store does not have it.
-  [[nodiscard]] std::vector<std::pair<std::int32_t, std::uint64_t>> token_counts(int site, Scope scope) const;
   // Decoder directions, [features, d_out] row-major in float32; empty if not saved.
   [[nodiscard]] std::vector<float> decoder_directions(int site) const;
   // That of one feature, [d_out]; empty if not saved.

@@ -1,0 +1,69 @@
+"""`saetap map`: principal components against NumPy's singular values, t-SNE by the Python that runs this."""
+
+import csv
+import io
+import json
+import os
+import sys
+
+import numpy as np
+from planted import CLUSTERS, PlantedTest, run_tests
+from sklearn.metrics import silhouette_score
+
+
+class Map(PlantedTest):
+    def directions(self) -> tuple[np.ndarray, np.ndarray]:
+        has, units = self.planted.units()
+        active = self.planted.active[has]
+        return has[active], units[active]
+
+    def test_principal_components(self) -> None:
+        features, units = self.directions()
+        shown = self.ok_json("map")
+        self.assertEqual([one["feature"] for one in shown["points"]], features.tolist())
+        centred = units - units.mean(axis=0)
+        _, values, axes = np.linalg.svd(centred, full_matrices=False)
+        shares = values**2 / np.sum(values**2)
+        self.assertAlmostEqual(shown["x_share_of_variance"], shares[0], places=6)
+        self.assertAlmostEqual(shown["y_share_of_variance"], shares[1], places=6)
+        points = np.array([[one["x"], one["y"]] for one in shown["points"]])
+        for i in range(2):
+            axis = axes[i] * np.sign(axes[i][np.argmax(np.abs(axes[i]))])
+            np.testing.assert_allclose(points[:, i], centred @ axis, atol=1e-4)
+
+    def test_csv(self) -> None:
+        features, _ = self.directions()
+        file = self.folder / "map.csv"
+        said = self.ok("map", "-o", file)
+        self.assertIn(f"{len(features)} features written to {file}; of the variance", said)
+        rows = list(csv.DictReader(io.StringIO(file.read_text())))
+        self.assertEqual(list(rows[0]), ["feature", "x", "y", "density", "max"])
+        self.assertEqual([int(row["feature"]) for row in rows], features.tolist())
+        self.assertEqual(file.read_text(), self.ok("map"))
+
+    def test_tsne_keeps_planted_clusters_together(self) -> None:
+        features, _ = self.directions()
+        temporary = self.folder / "tmp"
+        temporary.mkdir()
+        python = {"SAETAP_PYTHON": sys.executable, "TMPDIR": str(temporary)}
+        shown = json.loads(self.ok("map", "--method", "tsne", "--json", **python))
+        points = np.array([[one["x"], one["y"]] for one in shown["points"]])
+        self.assertEqual([one["feature"] for one in shown["points"]], features.tolist())
+        self.assertGreater(silhouette_score(points, features % CLUSTERS), 0.5)
+        self.assertEqual([one for one in temporary.iterdir() if one.name.startswith("saetap-map")], [])
+
+    def test_python_that_is_not_there(self) -> None:
+        nowhere = {"SAETAP_PYTHON": "/nowhere/python", "TMPDIR": str(self.folder)}
+        self.fails(2, "/nowhere/python cannot be started", "map", "--method", "tsne", **nowhere)
+        self.assertEqual(list(self.folder.glob("saetap-map*")), [])
+
+    def test_a_package_that_is_not_there(self) -> None:
+        """A package of the name that cannot be imported stands before any other."""
+        for method, package, wanted in (("umap", "umap", "umap-learn"), ("tsne", "sklearn", "scikit-learn")):
+            os.makedirs(self.folder / method / package, exist_ok=True)
+            (self.folder / method / package / "__init__.py").write_text(f"raise ImportError(name='{package}')\n")
+            self.fails(2, f"has no {wanted}: pip install {wanted}", "map", "--method", method,
+                       SAETAP_PYTHON=sys.executable, PYTHONPATH=str(self.folder / method))
+
+
+run_tests()
