@@ -80,7 +80,7 @@ class HostileTest(StoreTest):
     def all_end_well(self, store: Path) -> set[int]:
         statuses = {self.ends_well(name, store, *rest) for name, *rest in COMMANDS}
         # Beside a sound one, as the training and as the final pass.
-        beside = (("agree", store, self.sound), ("agree", self.sound, store, "--json", "--features", 3))
+        beside = (("agree", store, self.sound), ("agree", self.sound, store, "--json", "--top", 3))
         return statuses | {self.ends_well(*arguments) for arguments in beside} | {self.merging_ends_well(store)}
 
 
