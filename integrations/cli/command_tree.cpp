@@ -16,6 +16,11 @@ std::vector<std::string> choices_in(const std::string& type) {
   return choices;
 }
 
+// CLI11's names of types, where none was given, as people know them.
+std::string value_name(const std::string& type) {
+  return type == "INT" || type == "UINT" ? "N" : type == "FLOAT" ? "X" : type;
+}
+
 ValueKind kind_of(const Argument& argument, bool operand) {
   if (!argument.choices.empty()) return ValueKind::choice;
   if (argument.value == "DIR") return ValueKind::folder;
@@ -32,7 +37,7 @@ Argument argument_of(const CLI::Option& option) {
   for (const std::string& name : option.get_lnames()) argument.names.push_back("--" + name);
   const std::string type = option.get_items_expected_max() == 0 ? "" : option.get_type_name();
   argument.choices = choices_in(type);
-  argument.value = type.substr(0, type.find(':'));
+  argument.value = value_name(type.substr(0, type.find(':')));
   argument.kind = kind_of(argument, operand);
   argument.description = option.get_description();
   argument.standard = option.get_default_str();
@@ -78,6 +83,9 @@ std::string synopsis(const Command& command) {
   for (const Argument& operand : command.operands) {
     const std::string name = operand.names.front() + (operand.many ? "..." : "");
     line += operand.required ? " " + name : " [" + name + "]";
+  }
+  for (const Argument& option : command.options) {
+    if (option.required) line += " " + option.names.front() + " " + option.value + (option.many ? "..." : "");
   }
   if (!command.options.empty()) line += " [options]";
   return line + (takes_command_line(command) ? " -- COMMAND [ARGUMENTS...]" : "");

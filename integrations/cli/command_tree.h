@@ -34,7 +34,7 @@ struct Command {
 // In the order in which they were added.
 [[nodiscard]] std::vector<Command> commands_of(const CLI::App& program);
 
-// "saetap merge OUT IN... [options]". `record` has a command of its own behind "--".
+// "saetap import FILE -o FILE [options]". `record` has a command of its own behind "--".
 [[nodiscard]] std::string synopsis(const Command& command);
 
 // Of `record`: what is behind "--" is another program's.

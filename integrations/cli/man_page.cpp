@@ -1,13 +1,13 @@
 #include "integrations/cli/man_page.h"
 
+#include <cctype>
 #include <map>
 #include <string_view>
 
 namespace saetap::cli {
 namespace {
 
-// Text in which roff finds nothing of its own. Characters beyond ASCII are written as \[uXXXX] by nobody here: every
-// roff of today reads UTF-8.
+// Text in which roff finds nothing of its own. Every roff of today reads UTF-8.
 std::string escaped(std::string_view text) {
   std::string result;
   for (const char c : text) {
@@ -31,7 +31,8 @@ std::string bold(std::string_view text) {
 std::string heading(const Argument& option) {
   std::string names;
   for (const std::string& name : option.names) names += (names.empty() ? "" : ", ") + bold(name);
-  if (option.value.empty()) return names;
+  const bool operand = !option.names.front().starts_with('-');
+  if (option.value.empty() || (operand && option.choices.empty())) return names;
   std::string value = option.value;
   if (!option.choices.empty()) {
     value.clear();
@@ -45,6 +46,13 @@ std::string told(const Argument& argument) {
   if (!argument.standard.empty()) text += " (default: " + argument.standard + ")";
   if (argument.required && argument.names.front().starts_with('-')) text += " (required)";
   return escaped(text);
+}
+
+// "Reads stores." as it stands behind a name in an index of manual pages: "reads stores".
+std::string for_index(std::string sentence) {
+  if (sentence.ends_with('.')) sentence.pop_back();
+  if (!sentence.empty()) sentence[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(sentence[0])));
+  return sentence;
 }
 
 std::string section_of(const Command& command) {
@@ -90,7 +98,7 @@ constexpr const char* kStatus =
 
 std::string man_page(const std::string& about, std::span<const Command> commands) {
   std::string text = ".TH SAETAP 1 " SAETAP_DATE " \"saetap " SAETAP_VERSION "\"\n.SH NAME\nsaetap \\- " +
-                     escaped(about) + "\n.SH SYNOPSIS\n";
+                     escaped(for_index(about)) + "\n.SH SYNOPSIS\n";
   for (const Command& command : commands) text += escaped(synopsis(command)) + "\n.br\n";
   text.resize(text.size() - std::string_view(".br\n").size());
   text +=

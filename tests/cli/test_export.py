@@ -358,6 +358,22 @@ class Refused(Exports):
         self.refused("a mean or std is too large",
                      lambda data: feature(data)["statistics"].update(mean=1e300, active_count=1 << 60))
 
+    def test_a_file_with_any_byte_changed_is_taken_or_refused_in_a_line(self) -> None:
+        whole = self.exported(self.usual).encode()
+        file, store, chosen = self.work / "in.json", self.work / "out.saetap", random.Random(11)
+        taken = 0
+        for _ in range(200):
+            changed = bytearray(whole)
+            changed[chosen.randrange(len(changed))] = chosen.choice(b'"{}[]:,0-9eE.x')
+            file.write_bytes(changed)
+            done = saetap("import", file, "-o", store, "--force")
+            self.assertIn(done.returncode, (0, 2), done.stderr)
+            self.assertEqual(done.stderr.count("\n"), 1 if done.returncode else done.stderr.count("\n"), done.stderr)
+            if done.returncode == 0:
+                taken += 1
+                self.assertEqual(saetap("export", store, "--all").returncode, 0)
+        self.assertTrue(0 < taken < 200, taken)
+
     def test_a_hostile_name_stays_a_name(self) -> None:
         data = json.loads(self.exported(self.usual))
         data["sites"][0]["name"] = "=cmd\u001b[31m\n'); DROP TABLE site; --"

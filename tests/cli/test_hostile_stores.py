@@ -25,6 +25,8 @@ COMMANDS = (
     ("show", "2"),
     ("show", "2", "--json", "--all-time"),
     ("report", "-o", "-"),
+    ("export", "--all"),
+    ("export", "--all-time", "--format", "csv"),
 )
 NAMES = (
     "two\nlines",
