@@ -76,7 +76,7 @@ void check(const CollectArguments& arguments) {
 void add_rows_options(CLI::App& sub, CollectArguments& arguments) {
   constexpr std::int64_t kMost = std::int64_t{1} << 31;
   sub.add_option("--lm", arguments.lm, "The language model whose activations it reads, a file of torch.jit.save")
-      ->type_name("LM");
+      ->type_name("FILE");
   sub.add_option("--lm-output", arguments.lm_output,
                  "Which of the tensors it returns, from 0 (default: the only one as wide as the SAE's input)")
       ->check(CLI::Range(std::int64_t{0}, kMost));
@@ -137,7 +137,7 @@ void add_collect(CLI::App& program) {
       program.add_subcommand("collect", "Keep the strongest samples of a finished SAE, in a pass over tokens");
   sub->add_option("--sae", arguments->sae, "The SAE or transcoder, a file of torch.jit.save")
       ->required()
-      ->type_name("SAE");
+      ->type_name("FILE");
   sub->add_option("--method", arguments->method, "Of the SAE, given rows [N, d] (default forward)");
   add_rows_options(*sub, *arguments);
   add_store_options(*sub, *arguments);

@@ -1,5 +1,6 @@
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "integrations/analysis/activating_tokens.h"
 #include "integrations/analysis/excerpt.h"
@@ -16,8 +17,7 @@ namespace saetap::cli {
 namespace {
 
 constexpr std::size_t kTokensShown = 3;
-constexpr std::size_t kTokenColumns = 14;       // of one token in the table
-constexpr std::size_t kColumnsElsewhere = 140;  // of a row that goes to a file or a pipe
+constexpr std::size_t kTokenColumns = 14;  // of one token in the table
 
 struct FeaturesRequest {
   StoreRequest store;
@@ -68,10 +68,14 @@ void print_table(const OpenedStore& store, const std::vector<ListedFeature>& fea
                activation_text(feature.ranked.statistics.max), activation_text(feature.ranked.statistics.mean()),
                std::to_string(feature.samples.size()), tokens_text(feature, store.tokenizer.get()), ""});
   }
-  const std::size_t room = table.room_for(kStrongest, terminal_columns().value_or(kColumnsElsewhere));
+  const std::optional<std::size_t> columns = terminal_columns();
+  const std::size_t room = columns ? table.room_for(kStrongest, *columns) : 0;
   table.set(0, kStrongest, "strongest");
   for (std::size_t i = 0; i < features.size(); ++i) {
-    if (!features[i].samples.empty()) table.set(i + 1, kStrongest, marked(features[i].strongest, room));
+    const Excerpt& strongest = features[i].strongest;
+    if (!features[i].samples.empty()) {
+      table.set(i + 1, kStrongest, columns ? marked(strongest, room) : marked(strongest));
+    }
   }
   table.print();
 }
@@ -85,6 +89,14 @@ Json json_of(const OpenedStore& store, const ListedFeature& feature) {
     object["strongest"] = json_of_sample(feature.samples.front(), feature.strongest);
   }
   return object;
+}
+
+// Of a feature that a samples.json does not list nothing is known.
+std::string alive_text(const OpenedStore& store, const SiteSummary& summary) {
+  if (store.reader.run().imported) {
+    return count_text(summary.alive) + " of " + count_text(summary.alive + summary.dead) + " features are in the store";
+  }
+  return count_text(summary.alive) + " features alive, " + count_text(summary.dead) + " dead";
 }
 
 void list_features(const FeaturesRequest& request) {
@@ -107,10 +119,9 @@ void list_features(const FeaturesRequest& request) {
     print_json(object);
     return;
   }
-  const SiteSummary summary = summarize(statistics, eligible);
   std::cout << scope_text(store.stored(), store.scope, store.reader.run().lost_before) << '\n'
-            << count_text(summary.alive) << " features alive, " << count_text(summary.dead)
-            << " dead; listed: " << count_text(features.size()) << " of highest " << request.sort << "\n\n";
+            << alive_text(store, summarize(statistics, eligible)) << "; listed: " << count_text(features.size())
+            << " of highest " << request.sort << "\n\n";
   if (!features.empty()) print_table(store, features);
 }
 

@@ -63,17 +63,31 @@ std::string limits_text(const RunFacts& run) {
   return text;
 }
 
+std::string imported_text(const RunFacts& run) {
+  if (!run.imported) return "";
+  const ImportedFrom& from = *run.imported;
+  return "from a samples.json of " +
+         std::string(from.scope == Scope::recent ? "the run's recent steps" : "the whole run") +
+         ", which lists at most " + count_text(static_cast<std::uint64_t>(from.top_features)) +
+         " features of a site and " + count_text(static_cast<std::uint64_t>(from.samples_per_feature)) +
+         " samples of each; not in it: other features, histograms, random samples, decoder directions";
+}
+
 void print_run(const StoreReader& store) {
   const RunFacts& run = store.run();
   line("store", store.path() + "  " + size_text(bytes_of(store)));
   line("program", run.program);
-  line("started", run.started + ", saved " + run.saved + (run.finished ? ", finished" : ", not finished in order"));
+  line("imported", imported_text(run));
+  line("started", run.started + ", saved " + run.saved +
+                      (run.imported   ? ""
+                       : run.finished ? ", finished"
+                                      : ", not finished in order"));
   if (store.runs().size() > 1) {
     line("made of", count_text(store.runs().size()) + " runs");
     for (const StoredRun& one : store.runs()) line("", "  " + run_text(one));
   }
-  line("versions", "saetap " + run.saetap_version + ", LibTorch " + run.libtorch_version + ", store format " +
-                       std::to_string(run.format_version));
+  line("versions", "saetap " + run.saetap_version + (run.imported ? "" : ", LibTorch " + run.libtorch_version) +
+                       ", store format " + std::to_string(run.format_version));
   line("kept", "the " + count_text(run.kept_samples_per_feature) + " strongest samples per feature from " +
                    activation_text(run.sample_activation_threshold) + " up, " +
                    std::to_string(run.sample_context_size) + " tokens on each side, " +
@@ -100,21 +114,27 @@ std::string density_text(const SiteSummary& summary) {
   return text;
 }
 
+void print_counts(const StoredSite& site) {
+  const SiteCounts& counts = site.counts;
+  line("steps", count_text(counts.steps) + ", " + count_text(counts.steps_collected) + " collected; " +
+                    count_text(counts.calls) + " calls");
+  line("tokens", tokens_text(counts));
+  const StoredTracing& tracing = site.tracing;
+  line("traced", tracing.source + (tracing.stream.empty() ? "" : " from " + tracing.stream));
+}
+
 void print_site(const SiteReport& report, Scope scope, const RunFacts& run) {
   const Site& site = report.stored.site;
-  const SiteCounts& counts = report.stored.counts;
   const SiteSummary& summary = report.summary;
   std::cout << '\n';
   line("site " + std::to_string(site.id), site.name);
   line("found", site.description);
-  line("steps", count_text(counts.steps) + ", " + count_text(counts.steps_collected) + " collected; " +
-                    count_text(counts.calls) + " calls");
-  line("tokens", tokens_text(counts));
-  const StoredTracing& tracing = report.stored.tracing;
-  line("traced", tracing.source + (tracing.stream.empty() ? "" : " from " + tracing.stream));
+  if (!run.imported) print_counts(report.stored);
   line("read", scope_text(report.stored, scope, run.lost_before));
-  line("features", count_text(summary.alive) + " of " + count_text(summary.alive + summary.dead) + " alive, " +
-                       activation_text(summary.mean_active) + " active per token (L0)");
+  const std::string features = count_text(summary.alive) + " of " + count_text(summary.alive + summary.dead);
+  line("features", run.imported
+                       ? features + " are in the store"
+                       : features + " alive, " + activation_text(summary.mean_active) + " active per token (L0)");
   if (summary.alive > 0) line("density", density_text(summary));
   if (summary.nonfinite > 0) line("warning", count_text(summary.nonfinite) + " activations were NaN or infinite");
   if (summary.negative > 0) {
@@ -125,6 +145,13 @@ void print_site(const SiteReport& report, Scope scope, const RunFacts& run) {
   line("decoder", report.stored.has_decoder
                       ? std::to_string(site.features) + " directions of width " + std::to_string(site.d_out)
                       : "not saved");
+}
+
+Json json_of_import(const RunFacts& run) {
+  if (!run.imported) return nullptr;
+  return {{"scope", run.imported->scope == Scope::recent ? "recent" : "all_time"},
+          {"top_features", run.imported->top_features},
+          {"samples_per_feature", run.imported->samples_per_feature}};
 }
 
 Json json_of_run(const StoreReader& store) {
@@ -149,10 +176,11 @@ Json json_of_run(const StoreReader& store) {
           {"collapse_near_duplicates", run.collapse_near_duplicates},
           {"sample_context_size", run.sample_context_size},
           {"sample_activation_threshold", as_printed(run.sample_activation_threshold)},
-          {"sample_collection_freq", run.sample_collection_freq}};
+          {"sample_collection_freq", run.sample_collection_freq},
+          {"imported", json_of_import(run)}};
 }
 
-Json json_of_site(const SiteReport& report, Scope scope) {
+Json json_of_site(const SiteReport& report, Scope scope, bool imported) {
   const Site& site = report.stored.site;
   const SiteCounts& counts = report.stored.counts;
   const SiteSummary& summary = report.summary;
@@ -177,8 +205,8 @@ Json json_of_site(const SiteReport& report, Scope scope) {
           {"token_stream", report.stored.tracing.stream},
           {"scope", json_of_scope(report.stored, scope)},
           {"alive", summary.alive},
-          {"dead", summary.dead},
-          {"mean_active", summary.mean_active},
+          {"dead", imported ? Json() : Json(summary.dead)},
+          {"mean_active", imported ? Json() : Json(summary.mean_active)},
           {"density_p10", summary.density_p10},
           {"density_median", summary.density_median},
           {"density_p90", summary.density_p90},
@@ -191,13 +219,13 @@ Json json_of_site(const SiteReport& report, Scope scope) {
 
 void inform(const StoreRequest& request) {
   const StoreReader store(request.store);
-  const Scope scope = request.all_time ? Scope::all_time : Scope::recent;
+  const Scope scope = chosen_scope(store, request.all_time);
   if (request.json) {
     Json object = json_of_run(store);
     object["runs"] = json_of_runs(store);
     object["sites"] = Json::array();
     for (const StoredSite& stored : store.sites()) {
-      object["sites"].push_back(json_of_site(report_of(store, stored, scope), scope));
+      object["sites"].push_back(json_of_site(report_of(store, stored, scope), scope, store.run().imported.has_value()));
     }
     print_json(object);
     return;

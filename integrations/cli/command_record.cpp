@@ -135,7 +135,7 @@ void add_record(CLI::App& program, const std::vector<std::string>& command) {
   sub->add_option("--config", request->config, "Config file with saetap's keys (default: every key's default)")
       ->type_name("FILE")
       ->envname("SAETAP_CONFIG");
-  sub->add_option("--output", request->output, "Folder for the store (default: the key output_dir)")
+  sub->add_option("-o,--output", request->output, "Folder for the store (default: the key output_dir)")
       ->type_name("DIR")
       ->envname("SAETAP_OUTPUT_DIR");
   sub->add_flag("--follow-children", request->follow_children,

@@ -6,6 +6,7 @@
 #include "integrations/cli/opened_store.h"
 #include "integrations/cli/progress.h"
 #include "integrations/cli/ranking_option.h"
+#include "integrations/cli/shared_options.h"
 #include "integrations/cli/written_file.h"
 #include "integrations/report/markdown_report.h"
 #include "plugin/number_text.h"
@@ -68,14 +69,10 @@ void add_report(CLI::App& program) {
   auto options = std::make_shared<ReportOptions>();
   CLI::App* sub = program.add_subcommand("report", "Write the features of a site as a Markdown document");
   add_store_argument(*sub, options->store);
-  sub->add_option("-o,--output", options->output, "File to write; - is stdout")
-      ->type_name("FILE")
-      ->capture_default_str();
+  add_output_option(*sub, options->output);
   add_sort_option(*sub, options->sort);
   sub->add_option("--top", options->top, "How many features")->check(CLI::PositiveNumber)->capture_default_str();
-  sub->add_option("--features", options->features, "These features instead, in this order")
-      ->delimiter(',')
-      ->type_name("N,N,...");
+  add_features_option(*sub, options->features);
   sub->add_option("--samples", options->samples, "How many samples of each feature")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

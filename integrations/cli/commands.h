@@ -22,5 +22,9 @@ void add_map(CLI::App& program);
 void add_report(CLI::App& program);
 void add_merge(CLI::App& program);
 void add_agree(CLI::App& program);
+void add_export(CLI::App& program);
+void add_import(CLI::App& program);
+void add_completion(CLI::App& program);  // what the program has, and so after all others
+void add_man(CLI::App& program);
 
 }  // namespace saetap::cli

@@ -37,9 +37,18 @@ struct OpenedStore {
   [[nodiscard]] const ScopeFacts& facts() const { return scope == Scope::recent ? stored().recent : stored().all_time; }
 };
 
-// Throws Failure or StoreError. Says on stderr, in one line each, that there are other sites, and why ids are shown
-// instead of text.
+// Throws Failure or StoreError. Says on stderr, in one line each, that there are other sites, why ids are shown
+// instead of text, and that a store was imported.
 [[nodiscard]] OpenedStore open_store(const StoreRequest& request);
+
+// What `open_store` finds, for who reads all sites. The scope that is read: of an imported store the one that it is of.
+// Throws Failure for one that is not there.
+[[nodiscard]] Scope chosen_scope(const StoreReader& reader, bool all_time);
+// The one asked for; else what the run's program said of its tokens, and for what it did not the one that the run was
+// recorded with. Null, and a line on stderr, if there is none.
+[[nodiscard]] std::unique_ptr<Tokenizer> chosen_tokenizer(const StoreReader& reader, const std::string& wanted);
+// Says on stderr what an imported store does not hold; nothing of others.
+void note_import(const StoreReader& reader);
 
 // Which of the store's sites is meant: by number, by name, or by a part of the name that only one has; empty: the
 // first, and a line on stderr names the others. Throws Failure.

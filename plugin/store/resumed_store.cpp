@@ -64,6 +64,7 @@ ResumedStore::ResumedStore(std::string path) : path_(std::move(path)) {
   const Database database = open_to_read(path_);
   check_sound(database);
   facts_ = read_run_facts(database);
+  check_collected(facts_, path_);
   sites_ = read_sites(database);
   for (const StoredSite& site : sites_) decoders_[site.site.id] = stored_compared_rows(database, site.site);
   stamp_ = {facts_.run_id, facts_.checkpoint, facts_.saved};

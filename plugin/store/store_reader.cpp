@@ -52,6 +52,7 @@ struct StoreReader::State {
     database.execute("PRAGMA cache_size = -65536");  // contexts lie all over the file
     run = read_run_facts(database);
     sites = read_sites(database);
+    for (StoredSite& site : sites) site.has_past = !run.imported || site.recent.eligible == site.all_time.eligible;
     runs = read_runs(database);
     samples = database.prepare(
         "SELECT activation, sequence, position, step, context_count, context_offset, context_activation, alike FROM "
@@ -197,14 +198,31 @@ std::vector<std::optional<std::vector<ContextActivation>>> StoreReader::context_
   return found;
 }
 
+namespace {
+
+// The known tokens around position `at`, of which those behind `first` and before `last` are asked for: of an imported
+// store some between them are not known.
+void cut_at_unknown(const TokenRun& run, std::uint64_t at, std::uint64_t& first, std::uint64_t& last) {
+  const auto known = [&](std::uint64_t position) { return run.tokens[position - run.first] != kUnknownToken; };
+  std::uint64_t begin = at, end = at;
+  while (begin > first && known(begin - 1)) --begin;
+  while (end < last && known(end)) ++end;
+  first = begin;
+  last = end;
+}
+
+}  // namespace
+
 Context StoreReader::context(const Sample& sample, std::uint32_t before, std::uint32_t after) const {
   if (!has_tokens(sample.sequence)) return {};
   const TokenRun stored_tokens = read_token_run(*state_->segments, sample, before, after);
   const std::uint64_t end = stored_tokens.first + stored_tokens.tokens.size();
   if (sample.position < stored_tokens.first || sample.position >= end) return {};
-  const std::uint64_t first =
+  std::uint64_t first =
       std::max<std::uint64_t>(stored_tokens.first, sample.position - std::min(sample.position, before));
-  const std::uint64_t last = std::min<std::uint64_t>(end, std::uint64_t{sample.position} + after + 1);
+  std::uint64_t last = std::min<std::uint64_t>(end, std::uint64_t{sample.position} + after + 1);
+  if (run().imported) cut_at_unknown(stored_tokens, sample.position, first, last);
+  if (first == last) return {};
   Context context;
   const auto begin = stored_tokens.tokens.begin() + static_cast<std::ptrdiff_t>(first - stored_tokens.first);
   context.tokens.assign(begin, begin + static_cast<std::ptrdiff_t>(last - first));

@@ -24,6 +24,15 @@ class Statement;
 // Which part of the run is read: the newest closed window together with the open one, or everything.
 enum class Scope : std::uint8_t { recent, all_time };
 
+// What a store holds that was made of a samples.json: of one scope of the run, the features and samples that the file
+// lists. Nothing is known of others, nor of histograms, random samples and decoders.
+struct ImportedFrom {
+  Scope scope = Scope::recent;
+  // How many the file was asked to list.
+  std::int64_t top_features = 0;
+  std::int64_t samples_per_feature = 0;
+};
+
 // Facts about the run, from the table `meta`. Of a merged store: of all of them.
 struct RunFacts {
   int format_version = 0;
@@ -52,6 +61,7 @@ struct RunFacts {
   std::uint64_t max_memory_mb = 0;
   // What was kept of steps before this one was in a file that went away or was replaced during the run; 0: nothing.
   std::uint64_t lost_before = 0;
+  std::optional<ImportedFrom> imported{};  // nothing: it was collected
 
   // How many samples of a feature may be alike; 0: no limit.
   [[nodiscard]] std::uint32_t most_alike() const { return collapse_near_duplicates ? 1 : max_samples_per_sequence; }
@@ -90,6 +100,7 @@ struct StoredSite {
   ScopeFacts all_time;
   StoredTracing tracing;
   bool has_decoder = false;
+  bool has_past = true;  // false: of steps before the recent ones only the number of tokens is there (imported stores)
 };
 
 // Tokens around a sample. `tokens[activating]` is the sample's own. Without known tokens, `tokens` is empty.

@@ -26,6 +26,8 @@ COMMANDS = (
     ("show", "2", "--json", "--all-time"),
     ("compare", "2", "0", "--color", "always"),
     ("report", "-o", "-"),
+    ("export", "--all"),
+    ("export", "--all-time", "--format", "csv"),
 )
 NAMES = (
     "two\nlines",
@@ -81,7 +83,7 @@ class HostileTest(StoreTest):
     def all_end_well(self, store: Path) -> set[int]:
         statuses = {self.ends_well(name, store, *rest) for name, *rest in COMMANDS}
         # Beside a sound one, as the training and as the final pass.
-        beside = (("agree", store, self.sound), ("agree", self.sound, store, "--json", "--features", 3))
+        beside = (("agree", store, self.sound), ("agree", self.sound, store, "--json", "--top", 3))
         return statuses | {self.ends_well(*arguments) for arguments in beside} | {self.merging_ends_well(store)}
 
 

@@ -13,6 +13,7 @@ from saetap.store_file import Reading, StoreError, StoreFile
 PARTS = ("open", "closed", "past")  # the first two are the recent part of a run
 SEGMENT = 64  # tokens of a sequence that are stored together
 TOKEN_BLOCK, MOST_TOKEN_IDS = 512, 1 << 21  # ids that are counted in one row, and in all
+UNKNOWN_TOKEN = -1
 HAS_TOKENS = 1 << 63
 BINS_PER_OCTAVE, LOWEST_EXPONENT = 4, -127  # of the histogram of magnitudes
 
@@ -377,4 +378,10 @@ def _context(reading: Reading, sequence: int, position: int, size: int) -> tuple
         last += 1
     run = np.concatenate([found[segment][1] for segment in range(first, last + 1)])
     begin, end = max(first * SEGMENT, position - size), min(first * SEGMENT + len(run), position + size + 1)
+    # Of a store made of a samples.json only what stood around samples is known.
+    missing = np.flatnonzero(run == UNKNOWN_TOKEN) + first * SEGMENT
+    begin = max([begin, *(missing[missing <= position] + 1)])
+    end = min([end, *missing[missing > position]])
+    if begin > position:
+        return unknown
     return (run[begin - first * SEGMENT:end - first * SEGMENT], position - begin, begin == 0, end == found[last][0])

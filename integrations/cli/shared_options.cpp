@@ -1,0 +1,36 @@
+#include "integrations/cli/shared_options.h"
+
+namespace saetap::cli {
+
+void add_output_option(CLI::App& command, std::string& output) {
+  command.add_option("-o,--output", output, "File to write; - is stdout")->type_name("FILE")->capture_default_str();
+}
+
+void add_new_store_option(CLI::App& command, std::string& output) {
+  command.add_option("-o,--output", output, "The store, or the folder for its samples.saetap")
+      ->required()
+      ->type_name("FILE");
+}
+
+void add_force_option(CLI::App& command, bool& force) {
+  command.add_flag("--force", force, "Replace the store if it is there");
+}
+
+void add_features_option(CLI::App& command, std::vector<std::int64_t>& features) {
+  command.add_option("--features", features, "These features instead, in this order")
+      ->delimiter(',')
+      ->type_name("N,N,...");
+}
+
+void add_tokenizer_option(CLI::App& command, std::string& tokenizer, const std::string& otherwise) {
+  command
+      .add_option("--tokenizer", tokenizer,
+                  "The model's tokenizer: tokenizer.json, .model, .tiktoken… (default: " + otherwise + ")")
+      ->type_name("FILE");
+}
+
+void add_json_option(CLI::App& command, bool& json) {
+  command.add_flag("--json", json, "Print one JSON object (docs/json_output.md)");
+}
+
+}  // namespace saetap::cli

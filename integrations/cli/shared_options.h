@@ -1,0 +1,24 @@
+// Options that mean the same in every command that has them, and so are named and told of in one place. Those of a
+// store that is read: opened_store.h.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace saetap::cli {
+
+// -o,--output FILE, which may be - for stdout. The default is what `output` is.
+void add_output_option(CLI::App& command, std::string& output);
+// -o,--output FILE: a store that is made, or the folder for it. Required.
+void add_new_store_option(CLI::App& command, std::string& output);
+// --force: that store may be replaced.
+void add_force_option(CLI::App& command, bool& force);
+// --features N,N,...: in place of those that --top and --sort choose.
+void add_features_option(CLI::App& command, std::vector<std::int64_t>& features);
+// --tokenizer FILE. `otherwise`: where the text comes from without it.
+void add_tokenizer_option(CLI::App& command, std::string& tokenizer, const std::string& otherwise);
+void add_json_option(CLI::App& command, bool& json);
+
+}  // namespace saetap::cli
