@@ -16,6 +16,7 @@ void add_info(CLI::App& program);
 void add_features(CLI::App& program);
 void add_show(CLI::App& program);
 void add_report(CLI::App& program);
+void add_plot(CLI::App& program);
 void add_merge(CLI::App& program);
 void add_agree(CLI::App& program);
 

@@ -105,12 +105,17 @@ std::size_t chosen_site(const StoreReader& reader, const std::string& wanted) {
                                        "; the store has " + list_of_sites(sites));
 }
 
-OpenedStore open_store(const StoreRequest& request) {
+OpenedStore open_site(const StoreRequest& request) {
   OpenedStore opened{.reader = StoreReader(request.store),
                      .site_index = 0,
                      .scope = request.all_time ? Scope::all_time : Scope::recent,
                      .tokenizer = nullptr};
   opened.site_index = chosen_site(opened.reader, request.site);
+  return opened;
+}
+
+OpenedStore open_store(const StoreRequest& request) {
+  OpenedStore opened = open_site(request);
   opened.tokenizer = tokenizer_of(request, opened.reader);
   return opened;
 }

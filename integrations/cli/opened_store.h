@@ -40,6 +40,8 @@ struct OpenedStore {
 // Throws Failure or StoreError. Says on stderr, in one line each, that there are other sites, and why ids are shown
 // instead of text.
 [[nodiscard]] OpenedStore open_store(const StoreRequest& request);
+// The same for what shows no text: without a tokenizer, and nothing is said of it.
+[[nodiscard]] OpenedStore open_site(const StoreRequest& request);
 
 // Which of the store's sites is meant: by number, by name, or by a part of the name that only one has; empty: the
 // first, and a line on stderr names the others. Throws Failure.

@@ -70,6 +70,7 @@ int run_program(int argc, char** argv) {
   add_features(program);
   add_show(program);
   add_report(program);
+  add_plot(program);
   add_merge(program);
   add_agree(program);
   try {

@@ -25,6 +25,10 @@ COMMANDS = (
     ("show", "2"),
     ("show", "2", "--json", "--all-time"),
     ("report", "-o", "-"),
+    ("plot", "distribution", "-o", "-"),
+    ("plot", "max-density", "-o", "-"),
+    ("plot", "samples", "2", "-o", "-", "--all-time"),
+    ("plot", "windows", "2", "--json"),
 )
 NAMES = (
     "two\nlines",
