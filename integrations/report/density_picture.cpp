@@ -22,9 +22,7 @@ PointTable table_of(const std::vector<DensityBin>& bins, std::uint64_t dead) {
 void draw_bars(SvgDrawing& drawing, const std::vector<DensityBin>& bins, const PlotFrame& frame) {
   drawing.begin("bars");
   for (const DensityBin& bin : bins) {
-    const PlotPoint corner = frame.at(bin.from, static_cast<double>(bin.features));
-    const PlotPoint base = frame.at(bin.to, 0);
-    if (bin.features > 0) drawing.cell({corner.x, corner.y, base.x - corner.x - 0.3, base.y - corner.y}, kBarColor);
+    if (bin.features > 0) draw_bar(drawing, frame, bin.from, bin.to, static_cast<double>(bin.features));
   }
   drawing.end();
 }

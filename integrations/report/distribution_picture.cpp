@@ -11,7 +11,7 @@
 namespace saetap {
 namespace {
 
-constexpr const char* kMagnitude = "size of the activation (as in the run, log scale)";
+constexpr double kShareLeftOut = 0.01;
 
 struct FeatureBins {
   std::uint32_t feature = 0;
@@ -47,39 +47,51 @@ PointTable table_of(const std::vector<FeatureBins>& features) {
   return table;
 }
 
-PlotFrame frame_of(const std::vector<FeatureBins>& features, const PlotBox& area) {
-  double lowest = features.front().bins.front().from, highest = 0, share = 0;
+// Where the picture begins. A few values that are next to nothing would take half of a logarithmic axis.
+double lowest_drawn(const FeatureBins& feature) {
+  std::uint64_t below = 0;
+  for (const MagnitudeBin& bin : feature.bins) {
+    below += bin.count;
+    if (share_of(below, feature.histogram.total()) > kShareLeftOut) return bin.from;
+  }
+  return feature.bins.back().from;
+}
+
+PlotFrame frame_of(const std::vector<FeatureBins>& features, double lowest, const PlotBox& area) {
+  double highest = 0, share = 0;
   for (const FeatureBins& feature : features) {
-    lowest = std::min(lowest, feature.bins.front().from);
     highest = std::max(highest, feature.bins.back().to);
     for (const MagnitudeBin& bin : feature.bins) share = std::max(share, feature.share(bin));
   }
   return {area,
-          {kMagnitude, PlotScale::logarithmic(lowest, highest)},
+          {kMagnitudeLabel, PlotScale::logarithmic(lowest, highest)},
           {"share of its active values, by bin", PlotScale::linear(0, share), TickText::percent}};
 }
 
-std::vector<PlotPoint> steps_of(const FeatureBins& feature, const PlotFrame& frame) {
-  std::vector<PlotPoint> steps{frame.at(feature.bins.front().from, 0)};
-  for (const MagnitudeBin& bin : feature.bins) {
-    steps.push_back(frame.at(bin.from, feature.share(bin)));
-    steps.push_back(frame.at(bin.to, feature.share(bin)));
-  }
-  steps.push_back(frame.at(feature.bins.back().to, 0));
-  return steps;
-}
-
 void draw_series(SvgDrawing& drawing, const FeatureBins& feature, const PlotFrame& frame, const SeriesStyle& style) {
-  drawing.begin("series");
-  drawing.polyline(steps_of(feature, frame), style.stroke());
+  std::vector<PlotPoint> line;
   for (const MagnitudeBin& bin : feature.bins) {
-    const double middle = std::sqrt(bin.from) * std::sqrt(bin.to);
-    drawing.mark(style.shape, frame.at(middle, feature.share(bin)), kMarkSize, style.color);
+    line.push_back(frame.at(std::sqrt(bin.from) * std::sqrt(bin.to), feature.share(bin)));
   }
+  drawing.begin("series");
+  drawing.polyline(line, style.stroke());
+  for (const PlotPoint& point : line) drawing.mark(style.shape, point, kMarkSize, style.color);
   drawing.end();
 }
 
-PlotWords words_of(const std::vector<FeatureBins>& features, const PictureRequest& request, std::size_t silent) {
+// One feature alone has bars, and its median, which several would hide of each other.
+void draw_alone(SvgDrawing& drawing, const FeatureBins& feature, const PlotFrame& frame) {
+  drawing.begin("bars");
+  for (const MagnitudeBin& bin : feature.bins) {
+    if (bin.count > 0) draw_bar(drawing, frame, bin.from, bin.to, feature.share(bin));
+  }
+  drawing.end();
+  const double median = feature.histogram.quantile(0.5);
+  frame.draw_mark_line(drawing, median, "median " + activation_text(median) + " (±9 %)", "2 1", 4);
+}
+
+PlotWords words_of(const std::vector<FeatureBins>& features, const PictureRequest& request, std::size_t silent,
+                   bool cut) {
   PlotWords words;
   words.title = features.size() == 1 ? "Feature " + std::to_string(features.front().feature) + ": its active values"
                                      : "Active values of " + counted(features.size(), "feature");
@@ -87,6 +99,7 @@ PlotWords words_of(const std::vector<FeatureBins>& features, const PictureReques
   if (features.size() == 1) {
     words.caption += "n = " + counted(features.front().histogram.total(), "active value") + ". ";
   }
+  if (cut) words.caption += "Smaller values, which are at most 1 % of each feature's, are in the table alone. ";
   if (silent > 0) words.caption += counted(silent, "feature") + " asked for never active here. ";
   words.caption += source_text(request);
   for (std::size_t i = 0; i < features.size(); ++i) {
@@ -98,24 +111,27 @@ PlotWords words_of(const std::vector<FeatureBins>& features, const PictureReques
   return words;
 }
 
-// The fill of one feature alone, and its quantiles, which several would hide of each other.
-void draw_alone(SvgDrawing& drawing, const FeatureBins& feature, const PlotFrame& frame) {
-  drawing.area(steps_of(feature, frame), kFillColor);
-  const double median = feature.histogram.quantile(0.5);
-  frame.draw_mark_line(drawing, median, "median " + activation_text(median) + " (±9 %)", "2 1", 4);
-}
-
 }  // namespace
 
 Picture distribution_picture(const PictureRequest& request, std::span<const std::uint32_t> features) {
   const std::vector<FeatureBins> read = read_bins(request, features);
   if (read.empty()) throw NothingToDraw("no value to draw: never active in the steps that were read");
-  PlotPage page(words_of(read, request, features.size() - read.size()), {});
+  std::vector<FeatureBins> drawn = read;
+  double lowest = INFINITY;
+  for (const FeatureBins& feature : read) lowest = std::min(lowest, lowest_drawn(feature));
+  bool cut = false;
+  for (FeatureBins& feature : drawn) {
+    cut = std::erase_if(feature.bins, [&](const MagnitudeBin& bin) { return bin.from < lowest; }) > 0 || cut;
+  }
+  PlotPage page(words_of(read, request, features.size() - read.size(), cut), {});
   SvgDrawing& drawing = page.drawing();
-  const PlotFrame frame = frame_of(read, page.area());
+  const PlotFrame frame = frame_of(drawn, lowest, page.area());
   frame.draw_grid(drawing);
-  if (read.size() == 1) draw_alone(drawing, read.front(), frame);
-  for (std::size_t i = 0; i < read.size(); ++i) draw_series(drawing, read[i], frame, series_style(i));
+  if (drawn.size() == 1) {
+    draw_alone(drawing, drawn.front(), frame);
+  } else {
+    for (std::size_t i = 0; i < drawn.size(); ++i) draw_series(drawing, drawn[i], frame, series_style(i));
+  }
   frame.draw_axes(drawing);
   return {page.finished(), table_of(read), counted(read.size(), "feature")};
 }

@@ -7,6 +7,8 @@
 
 namespace saetap {
 
+inline constexpr const char* kMagnitudeLabel = "size of the activation (log scale)";
+
 // "Site Sae.forward.8, steps 10 to 29 of 0 to 29: 160 tokens, 66.7 % of those collected." Ends every caption.
 [[nodiscard]] std::string source_text(const PictureRequest& request);
 // The same of the whole run, whatever the scope.

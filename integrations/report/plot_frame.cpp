@@ -1,5 +1,7 @@
 #include "integrations/report/plot_frame.h"
 
+#include <algorithm>
+
 #include "integrations/report/plot_style.h"
 
 namespace saetap {
@@ -72,6 +74,13 @@ void PlotFrame::draw_mark_line(SvgDrawing& drawing, double value, const std::str
   drawing.line({x, area_.top}, {x, area_.bottom()}, {.color = "#000000", .width = 0.2, .dash = dash});
   drawing.text({left ? x - 1 : x + 1, area_.top + below_top}, note,
                {.size = kSmallTextSize, .anchor = left ? TextStyle::Anchor::end : TextStyle::Anchor::start});
+}
+
+void draw_bar(SvgDrawing& drawing, const PlotFrame& frame, double from, double to, double height) {
+  constexpr double kBetween = 0.3;
+  const PlotPoint corner = frame.at(from, height), base = frame.at(to, 0);
+  const double width = std::max(base.x - corner.x - kBetween, 0.1);
+  drawing.cell({corner.x, corner.y, width, base.y - corner.y}, kBarColor);
 }
 
 }  // namespace saetap

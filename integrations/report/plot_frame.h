@@ -43,4 +43,7 @@ class PlotFrame {
   PlotAxis y_;
 };
 
+// A bar of the class "mark" from 0 up to `height`, with a little room to the next.
+void draw_bar(SvgDrawing& drawing, const PlotFrame& frame, double from, double to, double height);
+
 }  // namespace saetap

@@ -19,7 +19,11 @@ constexpr double kLargest = 1e39;    // above every float; sums of such are numb
 std::string shortest(double value) {
   std::array<char, 32> text{};
   const auto written = std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 6);
-  return {text.data(), written.ptr};
+  std::string number(text.data(), written.ptr);
+  // "1e-5" for "1e-05"
+  const std::size_t exponent = number.find('e');
+  if (exponent != std::string::npos && number[exponent + 2] == '0') number.erase(exponent + 2, 1);
+  return number;
 }
 
 std::string label_of(double value, TickText text) {

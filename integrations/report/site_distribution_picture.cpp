@@ -25,6 +25,19 @@ std::vector<ActivationHistogram> read_histograms(const PictureRequest& request) 
   return histograms;
 }
 
+// Where the picture begins: nearly all values of nearly all features are larger, and what is smaller would take half of
+// a logarithmic axis.
+std::vector<MagnitudeBand> drawn_bands(std::vector<MagnitudeBand> bands) {
+  constexpr double kNearlyAll = 0.99;
+  const auto is_above = [](const MagnitudeBand& band) {
+    return band.over_features.front() < kNearlyAll || band.pooled < kNearlyAll;
+  };
+  auto first = std::find_if(bands.begin(), bands.end(), is_above);
+  if (first != bands.begin()) --first;
+  bands.erase(bands.begin(), first);
+  return bands;
+}
+
 PointTable table_of(const std::vector<MagnitudeBand>& bands) {
   PointTable table{.columns = {{"at_least", "activation"}}, .rows = {}};
   for (const char* name : {"p5", "p25", "median", "p75", "p95"}) {
@@ -58,7 +71,7 @@ std::vector<LegendEntry> legend() {
   using enum LegendEntry::Sample;
   return {{.text = "median feature", .sample = line, .style = series_style(0)},
           {.text = "half of the features", .sample = box, .fill = std::string(kFillColor)},
-          {.text = "nine in ten", .sample = box, .fill = std::string(kPaleColor)},
+          {.text = "nine in ten features", .sample = box, .fill = std::string(kPaleColor)},
           {.text = "all values together", .sample = line, .style = series_style(1)}};
 }
 
@@ -69,19 +82,19 @@ Picture site_distribution_picture(const PictureRequest& request) {
   if (histograms.empty()) throw NothingToDraw("no value to draw: no feature was active in the steps that were read");
   std::uint64_t values = 0;
   for (const ActivationHistogram& histogram : histograms) values += histogram.total();
-  const std::vector<MagnitudeBand> bands = magnitude_bands(histograms);
+  const std::vector<MagnitudeBand> all = magnitude_bands(histograms), bands = drawn_bands(all);
   const auto features = static_cast<std::uint64_t>(request.site.site.features);
-  PlotPage page({.title = "How large active values are",
-                 .caption = "Of each feature, the share of its active values that are at least so large; every feature "
-                            "counts the same, however often it was active. n = " +
-                            counted(histograms.size(), "feature") + " with " + counted(values, "active value") + "; " +
-                            counted(features - histograms.size(), "feature") + " never active. " + source_text(request),
-                 .legend = legend()},
-                {});
+  PlotPage page(
+      {.title = "How large active values are",
+       .caption = "Of each feature, the share of its active values that are at least so large; every feature "
+                  "counts the same, however often it was active. " +
+                  std::string(bands.size() < all.size() ? "Smaller magnitudes are in the table alone. " : "") +
+                  "n = " + counted(histograms.size(), "feature") + " with " + counted(values, "active value") + "; " +
+                  counted(features - histograms.size(), "feature") + " never active. " + source_text(request),
+       .legend = legend()},
+      {});
   SvgDrawing& drawing = page.drawing();
-  const PlotFrame frame(page.area(),
-                        {"size of the activation (as in the run, log scale)",
-                         PlotScale::logarithmic(bands.front().from, bands.back().from)},
+  const PlotFrame frame(page.area(), {kMagnitudeLabel, PlotScale::logarithmic(bands.front().from, bands.back().from)},
                         {"share of active values at least so large", PlotScale::linear(0, 1), TickText::percent});
   draw_band(drawing, bands, frame, 0, kBandShares.size() - 1, kPaleColor);
   draw_band(drawing, bands, frame, 1, kBandShares.size() - 2, kFillColor);
@@ -92,7 +105,7 @@ Picture site_distribution_picture(const PictureRequest& request) {
                    series_style(0).stroke());
   drawing.end();
   frame.draw_axes(drawing);
-  return {page.finished(), table_of(bands), counted(histograms.size(), "feature")};
+  return {page.finished(), table_of(all), counted(histograms.size(), "feature")};
 }
 
 }  // namespace saetap

@@ -159,6 +159,7 @@ class Distribution(PlotTest):
         picture, head, rows = self.plot(path, "distribution", *active)
         self.assertEqual(head[1], "from [activation]")
         x, y = picture.axis("x", log=True), picture.axis("y")
+        histograms = [store.histogram(feature) for feature in active]
         for feature, series in zip(active, picture.groups("series"), strict=True):
             counts = store.histogram(feature)
             used = np.arange(counts.nonzero()[0][0], counts.nonzero()[0][-1] + 1)
@@ -167,12 +168,13 @@ class Distribution(PlotTest):
             np.testing.assert_allclose(column(own, "from"), edge(used), rtol=1e-12)
             np.testing.assert_allclose(column(own, "to"), edge(used + 1), rtol=1e-12)
             np.testing.assert_allclose(column(own, "share"), counts[used] / counts.sum(), rtol=1e-12)
-            marks = Svg.marks(series)
-            self.assertEqual(len(marks), len(used))
-            if marks[0].tag == f"{SVG}circle":
-                places = np.array([centre(mark) for mark in marks])
-                np.testing.assert_allclose(places[:, 0], x(edge(used + 0.5)), atol=0.03)
-                np.testing.assert_allclose(places[:, 1], y(counts[used] / counts.sum()), atol=0.03)
+            # The picture begins where one of them has more than a hundredth of its values behind it.
+            begin = min(np.searchsorted(np.cumsum(own) / own.sum(), 0.01, side="right") for own in histograms)
+            drawn = used[used >= begin]
+            line = np.array(series.find(f"{SVG}polyline").get("points").split(), dtype=float).reshape(-1, 2)
+            np.testing.assert_allclose(line[:, 0], x(edge(drawn + 0.5)), atol=0.03)
+            np.testing.assert_allclose(line[:, 1], y(counts[drawn] / counts.sum()), atol=0.03)
+            self.assertEqual(len(Svg.marks(series)), len(drawn))
         self.assertIn(f"(n = {store.statistics()[active[0]][0]:,})", " ".join(picture.texts()))
 
     def test_of_the_site_is_quantiles_over_features(self) -> None:
@@ -197,8 +199,25 @@ class Distribution(PlotTest):
         lines = [line.get("points").split() for line in picture.groups("series")[0].iter(f"{SVG}polyline")]
         for line, name in zip(lines, ("pooled", "median"), strict=True):
             places = np.array(line, dtype=float).reshape(-1, 2)
-            np.testing.assert_allclose(places[:, 0], x(column(rows, "at_least")), atol=0.03)
-            np.testing.assert_allclose(places[:, 1], y(column(rows, name)), atol=0.03)
+            drawn = rows[len(rows) - len(places) :]
+            np.testing.assert_allclose(places[:, 0], x(column(drawn, "at_least")), atol=0.03)
+            np.testing.assert_allclose(places[:, 1], y(column(drawn, name)), atol=0.03)
+        # What the picture leaves out at its left is next to nothing.
+        left_out = rows[: len(rows) - len(places) + 1]
+        self.assertGreaterEqual(min(column(left_out, "p5").min(), column(left_out, "pooled").min()), 0.99)
+
+    def test_of_one_feature_is_bars(self) -> None:
+        path = self.random_store("one.saetap", 10)
+        counts = {feature: Store(path).histogram(feature) for feature in Store(path).statistics()}
+        feature, own = next(iter(counts.items()))
+        picture, _, _ = self.plot(path, "distribution", feature)
+        x, y = picture.axis("x", log=True), picture.axis("y")
+        used = own.nonzero()[0]
+        drawn = used[used >= np.searchsorted(np.cumsum(own) / own.sum(), 0.01, side="right")]
+        marks = Svg.marks(picture.groups("bars")[0])
+        np.testing.assert_allclose([float(mark.get("x")) for mark in marks], x(edge(drawn)), atol=0.03)
+        np.testing.assert_allclose([float(mark.get("y")) for mark in marks], y(own[drawn] / own.sum()), atol=0.03)
+        self.assertIn(f"n = {int(own.sum()):,} active values", picture.caption())
 
     def test_series_differ_without_colour(self) -> None:
         path = self.random_store("eight.saetap", 40)
@@ -208,7 +227,9 @@ class Distribution(PlotTest):
         for series in picture.groups("series"):
             dashes.add(series.find(f"{SVG}polyline").get("stroke-dasharray"))
             mark = Svg.marks(series)[0]
-            shapes.add((mark.tag, mark.get("fill") == "none", re.sub(r"[-\d. ]+", "", mark.get("d") or "")))
+            numbers = np.array(re.findall(r"-?\d+\.?\d*", mark.get("d") or ""), dtype=float)
+            form = np.round(numbers[2:4] - numbers[:2], 1).tolist() if "L" in (mark.get("d") or "") else []
+            shapes.add((mark.tag, mark.get("fill") == "none", re.sub(r"[-\d. ]+", "", mark.get("d") or ""), str(form)))
         self.assertEqual((len(dashes), len(shapes)), (8, 8), (dashes, shapes))
 
 
@@ -546,7 +567,7 @@ class Files(PlotTest):
         self.fails(2, "plot distribution takes up to 8 features", "plot", self.usual, "distribution", *range(8), 1)
         self.fails(2, "plot windows takes one to 8 features", "plot", self.usual, "windows")
         self.fails(2, "--top and --context are for samples", "plot", self.usual, "density", "--top", 3)
-        self.fails(2, "--json excludes", "plot", self.usual, "density", "--json", "-o", "x.svg")
+        self.fails(2, "--output excludes --json", "plot", self.usual, "density", "--json", "-o", "x.svg")
         self.fails(1, "there is no feature 8", "plot", self.usual, "samples", 8)
         self.fails(2, "it is a folder", "plot", self.usual, "density", "-o", self.svg_folder())
 
