@@ -1,0 +1,29 @@
+// Features as points of a plane, near each other where their decoder directions are.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace saetap {
+
+struct MapPoint {
+  std::uint32_t feature = 0;
+  double x = 0;
+  double y = 0;
+};
+
+struct FeatureMap {
+  std::vector<MapPoint> points;  // in order of the feature
+  // Shares of the variance of the directions that x and y have; 0 where the map is none of principal components.
+  double x_share = 0;
+  double y_share = 0;
+};
+
+// The two principal components of the directions, each scaled to length 1 and less their mean. Directions that are zero
+// or not finite have no point. Of each component the coefficient of largest magnitude is positive, so that the same
+// store gives the same map. `directions`: [features, width] row-major; fewer than three points, or of width 1: no
+// points.
+[[nodiscard]] FeatureMap principal_plane(std::span<const float> directions, std::int64_t features);
+
+}  // namespace saetap
