@@ -2,8 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <vector>
+
+#include "integrations/analysis/unit_directions.h"
 
 namespace saetap {
 
@@ -20,10 +21,9 @@ struct FeatureMap {
   double y_share = 0;
 };
 
-// The two principal components of the directions, each scaled to length 1 and less their mean. Directions that are zero
-// or not finite have no point. Of each component the coefficient of largest magnitude is positive, so that the same
-// store gives the same map. `directions`: [features, width] row-major; fewer than three points, or of width 1: no
+// The two principal components of the directions, less their mean. Of each component the coefficient of largest
+// magnitude is positive, so that the same store gives the same map. Fewer than three directions, or of width 1: no
 // points.
-[[nodiscard]] FeatureMap principal_plane(std::span<const float> directions, std::int64_t features);
+[[nodiscard]] FeatureMap principal_plane(const UnitDirections& directions);
 
 }  // namespace saetap

@@ -7,12 +7,17 @@
 #include <span>
 #include <vector>
 
-#include "integrations/analysis/decoder_neighbors.h"
+#include "integrations/analysis/similar_pairs.h"
+#include "integrations/analysis/unit_directions.h"
 
 namespace saetap {
 
 // Gets the number of features done; may be empty.
 using FeatureProgress = std::function<void(std::size_t done)>;
+
+// Offers the pairs of features by the cosine of their directions, in blocks: what is needed besides the directions is
+// some 20 MB.
+void find_similar_directions(const UnitDirections& directions, PairKeeper& keeper, const FeatureProgress& progress);
 
 // Of every feature the `top` others whose direction has the highest cosine with its own, best first, equal ones in
 // order of the feature: [features] lists, empty for a direction that is zero or not finite. `directions`: [features,
