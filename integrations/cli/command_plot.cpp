@@ -10,6 +10,7 @@
 #include "integrations/cli/opened_store.h"
 #include "integrations/cli/picture_file.h"
 #include "integrations/cli/progress.h"
+#include "integrations/report/map_picture.h"
 #include "integrations/report/pictures.h"
 #include "integrations/report/plot_style.h"
 
@@ -32,9 +33,10 @@ struct Kind {
   std::size_t fewest;
   std::size_t most;
 };
-constexpr std::array<Kind, 5> kKinds{{{"distribution", 0, kMostSeries},
+constexpr std::array<Kind, 6> kKinds{{{"distribution", 0, kMostSeries},
                                       {"density", 0, 0},
                                       {"max-density", 0, 0},
+                                      {"map", 0, 0},
                                       {"samples", 1, 1},
                                       {"windows", 1, kMostSeries}}};
 
@@ -65,6 +67,18 @@ std::string default_name(const PlotRequest& request) {
   return name.empty() ? request.kind : request.kind + "-" + name;
 }
 
+Picture map_of(const PictureRequest& request) {
+  auto directions = request.store.decoder_directions(request.site.site.id);
+  if (directions.empty()) {
+    throw NothingToDraw("no map to draw: the decoder directions of " + request.site.site.name +
+                        " were not saved in the run");
+  }
+  const FeatureMap map = principal_plane(unit_directions(std::move(directions), request.site.site.features));
+  return map_picture(request, map,
+                     {.method = "The two principal components of the decoder directions, each of length 1.",
+                      .axes = "principal component"});
+}
+
 Picture picture_of(const PlotRequest& request, const OpenedStore& store) {
   std::vector<std::uint32_t> features;
   for (const std::int64_t feature : request.features) features.push_back(checked_feature(store.stored(), feature));
@@ -75,6 +89,7 @@ Picture picture_of(const PlotRequest& request, const OpenedStore& store) {
       }};
   if (request.kind == "density") return density_picture(of);
   if (request.kind == "max-density") return max_density_picture(of);
+  if (request.kind == "map") return map_of(of);
   if (request.kind == "windows") return windows_picture(of, features);
   if (request.kind == "distribution") {
     return features.empty() ? site_distribution_picture(of) : distribution_picture(of, features);
@@ -143,6 +158,7 @@ constexpr const char* kFooter =
     "  distribution [FEATURE...]  how large active values are: of up to 8 features, or of the site as a whole\n"
     "  density                    how many features are how often active\n"
     "  max-density                largest activation of every feature against its density\n"
+    "  map                        features near each other where their decoder directions are (principal components)\n"
     "  samples FEATURE            its strongest samples, each token the darker the more active it was there\n"
     "  windows FEATURE...         density and largest activation over the run, of up to 8 features\n"
     "\n"

@@ -84,7 +84,8 @@ std::vector<std::string> wrapped(const std::string& text, double width, double s
   std::istringstream words(text);
   for (std::string word; words >> word;) {
     const std::string shown = cut_to(visible(word), width, size);
-    const bool fits = !lines.empty() && text_width(lines.back() + " " + shown, size) <= width;
+    const bool belongs = shown.starts_with('%');  // to the number before
+    const bool fits = !lines.empty() && (belongs || text_width(lines.back() + " " + shown, size) <= width);
     if (fits) {
       lines.back() += " " + shown;
     } else {

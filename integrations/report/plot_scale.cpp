@@ -61,14 +61,21 @@ double positive(double value) {
 
 }  // namespace
 
-PlotScale PlotScale::linear(double one, double other) {
+PlotScale PlotScale::exactly(double one, double other) {
   const double lowest = std::min(bounded(one), bounded(other));
   double highest = std::max(bounded(one), bounded(other));
   // Too near to each other to be told apart: what is there stands at the lower end.
   const double least = std::max(std::abs(lowest), std::abs(highest)) * 1e-9;
   if (!(highest - lowest > least)) highest = lowest + (lowest == 0 ? 1 : std::abs(lowest));
   const double step = nice_above((highest - lowest) / kMostTicks);
-  return {false, std::floor(lowest / step + 1e-9) * step, std::ceil(highest / step - 1e-9) * step, step};
+  return {false, lowest, highest, step};
+}
+
+PlotScale PlotScale::linear(double one, double other) {
+  PlotScale scale = exactly(one, other);
+  scale.lowest_ = std::floor(scale.lowest_ / scale.step_ + 1e-9) * scale.step_;
+  scale.highest_ = std::ceil(scale.highest_ / scale.step_ - 1e-9) * scale.step_;
+  return scale;
 }
 
 PlotScale PlotScale::logarithmic(double one, double other) {
@@ -90,10 +97,11 @@ std::vector<Tick> PlotScale::ticks(TickText text) const {
 
 std::vector<Tick> PlotScale::linear_ticks(TickText text) const {
   std::vector<Tick> ticks;
-  const auto steps = static_cast<int>(std::lround((highest_ - lowest_) / step_));
+  const double first = std::ceil(lowest_ / step_ - 1e-9);
+  const auto steps = static_cast<int>(std::floor(highest_ / step_ + 1e-9) - first);
   for (int i = 0; i <= steps; ++i) {
     // Not by adding up: 0.1 + 0.1 + 0.1 is not 0.3.
-    const double value = std::round(lowest_ / step_ + i) * step_;
+    const double value = (first + i) * step_;
     const bool between = text == TickText::count && value != std::floor(value);  // half a feature
     ticks.push_back({value, between ? "" : label_of(value, text)});
   }

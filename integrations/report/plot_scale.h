@@ -21,6 +21,8 @@ class PlotScale {
   // same. Of a logarithmic scale both are above 0; whatever is not becomes the smallest number there is.
   [[nodiscard]] static PlotScale linear(double lowest, double highest);
   [[nodiscard]] static PlotScale logarithmic(double lowest, double highest);
+  // A linear one that ends where it is told.
+  [[nodiscard]] static PlotScale exactly(double lowest, double highest);
 
   [[nodiscard]] double lowest() const { return lowest_; }
   [[nodiscard]] double highest() const { return highest_; }

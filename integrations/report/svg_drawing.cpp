@@ -113,7 +113,7 @@ void SvgDrawing::cell(const PlotBox& box, std::string_view fill) {
   attribute("y", box.top);
   attribute("width", box.width);
   attribute("height", box.height);
-  svg_ += "/>\n";
+  svg_ += " shape-rendering=\"crispEdges\"/>\n";
 }
 
 void SvgDrawing::mark(MarkShape shape, PlotPoint point, double size, std::string_view color) {

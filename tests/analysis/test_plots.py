@@ -126,19 +126,25 @@ class PlotTest(StoreTest):
 
     @classmethod
     def random_store(cls, name: str, features: int, seed: int = 5) -> Path:
-        """The usual store with this many features, most of them active, whose histograms are random."""
+        """The usual store with this many features, most of them active, whose histograms and directions are random."""
         path = cls.folder / name
         shutil.copy(cls.usual / "samples.saetap", path)
         random = np.random.default_rng(seed)
         sql = sqlite3.connect(path)
-        sql.execute("UPDATE site SET features = ?", (features,))
+        sql.execute("UPDATE site SET features = ?, d_out = 12", (features,))
         sql.execute("DELETE FROM feature")
         sql.execute("DELETE FROM decoder")
-        sql.execute("UPDATE part SET eligible = 1000000")
+        # Densities from below a thousandth to above a tenth.
+        sql.execute("UPDATE part SET eligible = 5000")
+        directions = (random.normal(size=(features, 12)) * np.geomspace(1, 0.2, 12) + 0.3).astype("<f2")
+        directions[3::11] = 0
+        for block in range(0, features, 1024):
+            blob = directions[block : block + 1024].tobytes()
+            sql.execute("INSERT INTO decoder(site, block, directions) VALUES (0, ?, ?)", (block // 1024, blob))
         rows = []
         for feature in range(features):
             for part in RECENT[: random.integers(0, 3)]:
-                bins = random.geometric(0.02, size=random.integers(1, 12)).astype("<u8")
+                bins = random.geometric(10 ** -random.uniform(0, 2.5), size=random.integers(1, 12)).astype("<u8")
                 active, largest = int(bins.sum()), float(np.exp(random.normal()))
                 first = int(random.integers(490, 520))
                 rows.append((part, feature, active, 1.0, 1.0, largest, 0, 0, first, bins.tobytes()))
@@ -316,6 +322,46 @@ class MaxDensity(PlotTest):
         medians = [np.median(shades[fill]) for fill in sorted(shades, reverse=True)]  # "#fff…" is the lightest
         self.assertEqual(medians, sorted(medians))
         self.assertGreaterEqual(len(medians), 3)
+
+
+class Map(PlotTest):
+    def test_is_numpys_principal_components(self) -> None:
+        path = self.random_store("map.saetap", 1500)
+        store = Store(path)
+        blobs = store.sql.execute("SELECT directions FROM decoder ORDER BY block").fetchall()
+        directions = packed("f2", b"".join(blob for (blob,) in blobs)).astype(float).reshape(-1, 12)
+        lengths = np.linalg.norm(directions, axis=1)
+        kept = lengths.nonzero()[0]
+        unit = directions[kept] / lengths[kept, None]
+        _, sizes, components = np.linalg.svd(unit - unit.mean(axis=0), full_matrices=False)
+        components *= np.sign(components[np.arange(12), np.abs(components).argmax(axis=1)])[:, None]
+        expected = (unit - unit.mean(axis=0)) @ components[:2].T
+        picture, _, rows = self.plot(path, "map")
+        self.assertEqual([int(row["feature"]) for row in rows], kept.tolist())
+        np.testing.assert_allclose(np.stack([column(rows, "x"), column(rows, "y")], axis=1), expected, atol=1e-4)
+        statistics = store.statistics()
+        self.assertEqual(
+            [int(row["active_tokens"]) for row in rows], [statistics.get(one, (0, 0))[0] for one in kept.tolist()]
+        )
+        share = sizes**2 / (sizes**2).sum()
+        self.assertIn(f"principal component 1 ({share[0]:.1%} of the variance)".replace("%", " %"), picture.texts())
+        # Each feature has the mark of its density's class, at its place.
+        x, y = picture.axis("x"), picture.axis("y")
+        self.assertAlmostEqual(float(x(1) - x(0)), float(y(0) - y(1)), delta=0.3)  # one scale in both directions
+        density = column(rows, "density")
+        kinds = np.digitize(density, [1e-12, 0.001, 0.01, 0.1])
+        self.assertEqual(set(kinds.tolist()), {0, 1, 2, 3, 4})
+        for kind, series in enumerate(picture.groups("series")):
+            own = (kinds == kind).nonzero()[0]
+            marks = Svg.marks(series)
+            self.assertEqual(len(marks), len(own))
+            if marks[0].tag == f"{SVG}circle":
+                places = np.array([centre(mark) for mark in marks])
+                np.testing.assert_allclose(places[:, 0], x(column(rows, "x")[own]), atol=0.05)
+                np.testing.assert_allclose(places[:, 1], y(column(rows, "y")[own]), atol=0.05)
+
+    def test_needs_directions(self) -> None:
+        self.fails(1, "were not saved in the run", "plot", self.folder / "no_tokens", "map")
 
 
 class Samples(PlotTest):
@@ -543,7 +589,7 @@ class Files(PlotTest):
 
     def test_json_is_the_table(self) -> None:
         path = self.random_store("json.saetap", 60)
-        for arguments in (("density",), ("max-density",), ("distribution",), ("windows", 1, 2), ("samples", 0)):
+        for arguments in (("density",), ("max-density",), ("distribution",), ("map",), ("windows", 1, 2), ("samples", 0)):
             store = self.usual if arguments[0] in ("windows", "samples") else path
             _, _, rows = self.plot(store, *arguments)
             printed = self.ok_json("plot", store, *arguments)
