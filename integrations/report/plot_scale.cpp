@@ -52,7 +52,7 @@ double nice_above(double value) {
 }
 
 double bounded(double value) {
-  return std::isfinite(value) ? std::clamp(value, -kLargest, kLargest) : 0;
+  return std::isfinite(value) && std::abs(value) >= kSmallest ? std::clamp(value, -kLargest, kLargest) : 0;
 }
 
 double positive(double value) {
