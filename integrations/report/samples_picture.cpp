@@ -138,7 +138,7 @@ class GridDrawing {
     drawing_.text(at, text, {.size = kSmallTextSize, .anchor = anchor, .color = kNoteColor});
   }
 
-  static constexpr Stroke kNotKnown{.color = "#000000", .width = 0.25};
+  static constexpr Stroke kNotKnown{.color = "#555555", .width = 0.2};
 
   SvgDrawing& drawing_;
   PlotBox area_;
@@ -149,8 +149,9 @@ class GridDrawing {
 std::vector<LegendEntry> legend_of(double largest) {
   std::vector<LegendEntry> legend;
   for (const double amount : {0.0, 0.25, 0.5, 0.75, 1.0}) {
-    legend.push_back(
-        {.text = activation_text(amount * largest), .sample = LegendEntry::Sample::box, .fill = shade(amount)});
+    legend.push_back({.text = (amount == 0 ? "activation " : "") + activation_text(amount * largest),
+                      .sample = LegendEntry::Sample::box,
+                      .fill = shade(amount)});
   }
   return legend;
 }

@@ -27,6 +27,7 @@ COMMANDS = (
     ("report", "-o", "-"),
     ("plot", "distribution", "-o", "-"),
     ("plot", "max-density", "-o", "-"),
+    ("plot", "map", "-o", "-"),
     ("plot", "samples", "2", "-o", "-", "--all-time"),
     ("plot", "windows", "2", "--json"),
 )
