@@ -20,6 +20,7 @@ void add_similar(CLI::App& program);
 void add_cluster(CLI::App& program);
 void add_map(CLI::App& program);
 void add_report(CLI::App& program);
+void add_plot(CLI::App& program);
 void add_merge(CLI::App& program);
 void add_agree(CLI::App& program);
 void add_export(CLI::App& program);

@@ -120,12 +120,17 @@ std::size_t chosen_site(const StoreReader& reader, const std::string& wanted) {
                                        "; the store has " + list_of_sites(sites));
 }
 
-OpenedStore open_store(const StoreRequest& request) {
+OpenedStore open_site(const StoreRequest& request) {
   OpenedStore opened{
       .reader = StoreReader(request.store), .site_index = 0, .scope = Scope::recent, .tokenizer = nullptr};
   opened.scope = chosen_scope(opened.reader, request.all_time);
   note_import(opened.reader);
   opened.site_index = chosen_site(opened.reader, request.site);
+  return opened;
+}
+
+OpenedStore open_store(const StoreRequest& request) {
+  OpenedStore opened = open_site(request);
   opened.tokenizer = chosen_tokenizer(opened.reader, request.tokenizer);
   return opened;
 }

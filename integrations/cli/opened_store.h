@@ -40,6 +40,8 @@ struct OpenedStore {
 // Throws Failure or StoreError. Says on stderr, in one line each, that there are other sites, why ids are shown
 // instead of text, and that a store was imported.
 [[nodiscard]] OpenedStore open_store(const StoreRequest& request);
+// The same for what shows no text: without a tokenizer, and nothing is said of it.
+[[nodiscard]] OpenedStore open_site(const StoreRequest& request);
 
 // What `open_store` finds, for who reads all sites. The scope that is read: of an imported store the one that it is of.
 // Throws Failure for one that is not there.

@@ -107,6 +107,7 @@ int run_program(int argc, char** argv) {
   add_cluster(program);
   add_map(program);
   add_report(program);
+  add_plot(program);
   add_merge(program);
   add_agree(program);
   add_export(program);

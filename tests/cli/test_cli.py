@@ -24,7 +24,7 @@ class Usage(StoreTest):
     def test_version_and_help(self) -> None:
         self.assertRegex(self.ok("--version"), r"^saetap \d+\.\d+\.\d+\n$")
         self.assertIn("Example: ", self.ok("--help"))
-        for command in ("record", "inspect", "info", "features", "show", "compare", "report", "merge", "agree"):
+        for command in ("record", "inspect", "info", "features", "show", "compare", "report", "plot", "merge", "agree"):
             self.assertIn(f"Example: saetap {command}", self.ok(command, "--help"))
 
     def test_wrong_usage_is_status_2(self) -> None:

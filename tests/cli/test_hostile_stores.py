@@ -28,6 +28,11 @@ COMMANDS = (
     ("report", "-o", "-"),
     ("export", "--all"),
     ("export", "--all-time", "--format", "csv"),
+    ("plot", "distribution", "-o", "-"),
+    ("plot", "max-density", "-o", "-"),
+    ("plot", "map", "-o", "-"),
+    ("plot", "samples", "2", "-o", "-", "--all-time"),
+    ("plot", "windows", "2", "--json"),
 )
 NAMES = (
     "two\nlines",
