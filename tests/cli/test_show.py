@@ -88,7 +88,7 @@ class Show(StoreTest):
 
     def test_context_and_top(self) -> None:
         text = self.ok("show", self.usual, 0, "--context", 1, "--top", 2)
-        self.assertIn("«nod»ding…  ", text)
+        self.assertIn("«nod»ding…\n", text)
         self.assertIn("the «nod» of…", text)
         self.assertNotIn("  step 12  ", text)
 
@@ -263,6 +263,7 @@ class Neighbors(StoreTest):
         """Of half precision; some that point nowhere."""
         drawn = random.Random(5)
         rows = [[drawn.gauss(0, 1) for _ in range(self.WIDTH)] for _ in range(self.FEATURES)]
+        rows[2] = [1.0] + [0.001] * (self.WIDTH - 1)  # as the next but one would be if infinity were a number
         rows[3] = [0.0] * self.WIDTH
         rows[4] = [math.inf] + [1.0] * (self.WIDTH - 1)
         rows[5] = [math.nan] + [1.0] * (self.WIDTH - 1)
