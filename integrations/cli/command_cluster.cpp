@@ -102,6 +102,7 @@ void add_cluster(CLI::App& program) {
                   "By samples: clusters are merged down to this mean overlap of two features' places (default: 0.1)")
       ->type_name("SHARE");
   sub->add_option("--seed", request->seed, "Of what is left to chance; the same one gives the same clusters")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   sub->add_option("--top", request->top, "How many clusters to list")
       ->check(CLI::PositiveNumber)

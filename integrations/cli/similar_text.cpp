@@ -24,11 +24,18 @@ std::string shared_text(const SimilarFeature& one, std::uint32_t own_samples) {
   return std::to_string(one.shared_places) + " of " + std::to_string(own_samples) + " + " + std::to_string(one.samples);
 }
 
+const char* nothing_text(const OpenedStore& store, const SimilarFeature& itself, SimilarBy by) {
+  if (by == SimilarBy::decoder && !store.stored().has_decoder)
+    return "  no decoder directions were saved of this site\n";
+  if (by == SimilarBy::decoder && !itself.decoder) return "  its direction is zero, or not finite\n";
+  return "  no other feature has anything in common with it\n";
+}
+
 void print_list(const OpenedStore& store, const SimilarFeature& itself, const SimilarList& list) {
   using enum Align;
   std::cout << "\nBy " << described(list.by) << '\n';
   if (list.nearest.empty()) {
-    std::cout << "  no other feature has anything in common with it\n";
+    std::cout << nothing_text(store, itself, list.by);
     return;
   }
   Table table({right, right, right, right, right, left});

@@ -45,7 +45,8 @@ class Map(PlantedTest):
         features, _ = self.directions()
         temporary = self.folder / "tmp"
         temporary.mkdir()
-        python = {"SAETAP_PYTHON": sys.executable, "TMPDIR": str(temporary)}
+        # One thread: beside other tests several would wait for each other.
+        python = {"SAETAP_PYTHON": sys.executable, "TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"}
         shown = json.loads(self.ok("map", "--method", "tsne", "--json", **python))
         points = np.array([[one["x"], one["y"]] for one in shown["points"]])
         self.assertEqual([one["feature"] for one in shown["points"]], features.tolist())

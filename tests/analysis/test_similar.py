@@ -57,7 +57,7 @@ class Similar(PlantedTest):
             self.assertEqual(shown["decoder"], [])
             self.assertEqual(len(shown["places"]), 10)
         self.assertEqual(self.ok_json("similar", 49)["nearest"]["places"], [])  # never active
-        self.assertIn("no other feature has anything in common", self.ok("similar", 3))
+        self.assertIn("its direction is zero", self.ok("similar", 3))
 
     def test_all_pairs_above_a_bound(self) -> None:
         first, second = np.triu_indices(FEATURES, 1)

@@ -33,6 +33,12 @@ COMMANDS = (
     ("plot", "map", "-o", "-"),
     ("plot", "samples", "2", "-o", "-", "--all-time"),
     ("plot", "windows", "2", "--json"),
+    ("similar", "2"),
+    ("similar", "--all", "--json"),
+    ("similar", "--all", "--by", "places", "--top", "2"),
+    ("cluster", "-k", "2", "--all-time"),
+    ("cluster", "--by", "samples", "--json"),
+    ("map",),
 )
 NAMES = (
     "two\nlines",
