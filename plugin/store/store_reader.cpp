@@ -211,6 +211,17 @@ void cut_at_unknown(const TokenRun& run, std::uint64_t at, std::uint64_t& first,
   last = end;
 }
 
+// The pieces of a segment of an imported store of which the tokens are known.
+void each_known_run(const StoredSegment& segment, const std::function<void(const StoredSegment&)>& see) {
+  const auto is_known = [](std::int32_t token) { return token != kUnknownToken; };
+  const auto& tokens = segment.tokens;
+  for (auto begin = std::ranges::find_if(tokens, is_known); begin != tokens.end();) {
+    const auto end = std::find(begin, tokens.end(), kUnknownToken);
+    see({segment.sequence, segment.first + static_cast<std::uint64_t>(begin - tokens.begin()), {begin, end}});
+    begin = std::find_if(end, tokens.end(), is_known);
+  }
+}
+
 }  // namespace
 
 Context StoreReader::context(const Sample& sample, std::uint32_t before, std::uint32_t after) const {
@@ -239,7 +250,9 @@ void StoreReader::each_segment(const std::function<void(const StoredSegment&)>& 
     const std::span<const std::byte> bytes = select.blob(2);
     const std::size_t count = std::min(bytes.size() / sizeof(std::int32_t), tokens.size());
     if (count > 0) std::memcpy(tokens.data(), bytes.data(), count * sizeof(std::int32_t));
-    see({unstored(select.integer(0)), unstored(select.integer(1)) * kSegmentTokens, std::span(tokens).first(count)});
+    const StoredSegment segment{unstored(select.integer(0)), unstored(select.integer(1)) * kSegmentTokens,
+                                std::span(tokens).first(count)};
+    run().imported ? each_known_run(segment, see) : see(segment);
   }
 }
 

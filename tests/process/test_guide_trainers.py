@@ -50,7 +50,17 @@ class Guide(unittest.TestCase):
                     self.assertEqual(stale(shown, done.stdout + done.stderr), [])
                     ran += 1
             self.assertGreaterEqual(ran, 4)
-            self.assertTrue((box / "activation_samples/samples.saetap").exists())
+            self.check_json(box, environment)
+
+    def check_json(self, box: Path, environment: dict[str, str]) -> None:
+        """The run wrote what `export` writes, and it comes back the same from a store made of it."""
+        def saetap(*arguments: str) -> bytes:
+            return subprocess.run(["saetap", *arguments], cwd=box, env=environment, capture_output=True, check=True).stdout
+
+        written = (box / "activation_samples/samples.json").read_bytes()
+        self.assertEqual(saetap("export", "activation_samples"), written)
+        saetap("import", "activation_samples/samples.json", "-o", "imported.saetap")
+        self.assertEqual(saetap("export", "imported.saetap"), written)
 
 
 if __name__ == "__main__":
