@@ -43,7 +43,6 @@ std::vector<RankedFeature> rank_features(std::span<const FeatureStatistics> stat
 }
 
 SiteSummary summarize(std::span<const FeatureStatistics> statistics, std::uint64_t eligible) {
-  constexpr double kDense = 0.1;
   SiteSummary summary;
   std::vector<double> densities;
   std::uint64_t active = 0;

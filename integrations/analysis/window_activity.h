@@ -1,0 +1,17 @@
+// What every feature did in each window of a run.
+#pragma once
+
+#include <vector>
+
+#include "integrations/analysis/suspicious_features.h"
+#include "plugin/store/stored_windows.h"
+
+namespace saetap {
+
+// The windows in history one by one, then the closed and the open one; where nothing is in history, what is past
+// stands as one. Empty for a run of a single window, and where all of it are more than kMostWindowRows rows: reading
+// those would take longer than a report may. Throws StoreError.
+inline constexpr std::uint64_t kMostWindowRows = 1'000'000;
+[[nodiscard]] std::vector<WindowActivity> read_window_activity(const StoredWindows& windows, const Site& site);
+
+}  // namespace saetap
