@@ -8,6 +8,12 @@
 
 namespace saetap {
 
+std::span<const EnrichedToken> repeated_tokens(const ActivatingTokens& found) {
+  const auto once = std::ranges::find_if(found.tokens, [](const EnrichedToken& token) { return token.count < 2; });
+  const auto more = static_cast<std::size_t>(once - found.tokens.begin());
+  return std::span(found.tokens).first(more > 0 ? more : found.tokens.size());
+}
+
 float FeatureFacts::quantile(int percent) const {
   // The middle of a bin may lie above all that is in it.
   return std::min(histogram.quantile(percent / 100.0), std::abs(statistics.max));

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "integrations/analysis/confidence.h"
@@ -37,6 +38,9 @@ struct ActivatingTokens {
   std::uint64_t text_tokens = 0;      // in the text that they are held against
   bool text_whole = false;            // false: what the store holds of it, an estimate
 };
+
+// Those that came more than once; if none did, all.
+[[nodiscard]] std::span<const EnrichedToken> repeated_tokens(const ActivatingTokens& found);
 
 struct FeatureFacts {
   std::uint32_t feature = 0;

@@ -9,6 +9,7 @@
 #include "integrations/cli/json_text.h"
 #include "integrations/cli/opened_store.h"
 #include "integrations/cli/run_text.h"
+#include "integrations/report/site_text.h"
 #include "plugin/number_text.h"
 
 namespace saetap::cli {
@@ -99,28 +100,12 @@ void print_run(const StoreReader& store) {
   line("tokenizer", run.tokenizer.empty() ? "none: token ids are shown" : run.tokenizer);
 }
 
-std::string tokens_text(const SiteCounts& counts) {
-  return count_text(counts.rows_seen) + " seen, " + percent_text(share_of(counts.rows_collected, counts.rows_seen)) +
-         " collected; of these " + percent_text(share_of(counts.rows_resolved, counts.rows_collected)) +
-         " resolved to their token, " + percent_text(share_of(counts.rows_ambiguous, counts.rows_collected)) +
-         " ambiguous, " + percent_text(share_of(counts.rows_excluded, counts.rows_collected)) +
-         " excluded (ignored ids and positions)";
-}
-
-std::string density_text(const SiteSummary& summary) {
-  std::string text = "median " + percent_text(summary.density_median) + ", 80 % of features between " +
-                     percent_text(summary.density_p10) + " and " + percent_text(summary.density_p90);
-  if (summary.dense > 0) text += "; " + count_text(summary.dense) + " above 10 %";
-  return text;
-}
-
 void print_counts(const StoredSite& site) {
   const SiteCounts& counts = site.counts;
   line("steps", count_text(counts.steps) + ", " + count_text(counts.steps_collected) + " collected; " +
                     count_text(counts.calls) + " calls");
   line("tokens", tokens_text(counts));
-  const StoredTracing& tracing = site.tracing;
-  line("traced", tracing.source + (tracing.stream.empty() ? "" : " from " + tracing.stream));
+  line("traced", traced_text(site.tracing));
 }
 
 void print_site(const SiteReport& report, Scope scope, const RunFacts& run) {

@@ -6,6 +6,7 @@
 #include "integrations/analysis/activating_tokens.h"
 #include "integrations/cli/feature_json.h"
 #include "integrations/cli/table.h"
+#include "integrations/report/statistic_text.h"
 #include "plugin/number_text.h"
 
 namespace saetap::cli {

@@ -11,6 +11,7 @@
 #include "integrations/cli/histogram_text.h"
 #include "integrations/cli/shaded_excerpt.h"
 #include "integrations/cli/table.h"
+#include "integrations/report/statistic_text.h"
 #include "plugin/number_text.h"
 
 namespace saetap::cli {
@@ -61,13 +62,6 @@ std::string shown_token(std::int32_t token, const Tokenizer* tokenizer) {
   return std::string(leading_columns(token_text(token, tokenizer), kTokenColumns));
 }
 
-// Those that came more than once, or, if there are none, whatever there is.
-std::span<const EnrichedToken> worth_showing(const std::vector<EnrichedToken>& tokens) {
-  const auto once = std::ranges::find_if(tokens, [](const EnrichedToken& token) { return token.count < 2; });
-  const auto more = static_cast<std::size_t>(once - tokens.begin());
-  return std::span(tokens).first(std::min(kTokensShown, more > 0 ? more : tokens.size()));
-}
-
 void print_tokens(const FeatureFacts& facts, const PageStyle& style) {
   const ActivatingTokens& tokens = facts.tokens;
   if (tokens.tokens.empty()) return;
@@ -75,7 +69,8 @@ void print_tokens(const FeatureFacts& facts, const PageStyle& style) {
   std::cout << '\n' << style.colors.bold("commonest activating tokens") << ' ' << counted_among_text(tokens) << '\n';
   Table table({left, left, right, right, right, right});
   table.add({"", "", "count", "share", "likelier than in the text", "p"});
-  const auto shown = worth_showing(tokens.tokens);
+  const auto repeated = repeated_tokens(tokens);
+  const auto shown = repeated.first(std::min(kTokensShown, repeated.size()));
   for (const EnrichedToken& token : shown) {
     table.add({"", shown_token(token.token, style.tokenizer), std::to_string(token.count),
                percent_text(share_of(token.count, token.of)), lift_text(token.lift), p_text(token.p)});
@@ -167,47 +162,7 @@ void print_groups(const FeatureFacts& facts, const PageStyle& style) {
   print_table(samples, facts.statistics.max, style, [&](std::size_t i) { return labels[i]; });
 }
 
-std::string formatted(const char* pattern, double value) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), pattern, value);
-  return text.data();
-}
-
 }  // namespace
-
-std::string density_text(const FeatureFacts& facts) {
-  std::string text = percent_text(facts.density());
-  if (!facts.density_interval) return text;
-  return text + " (" + percent_text(facts.density_interval->low) + " to " + percent_text(facts.density_interval->high) +
-         ")";
-}
-
-std::string mean_text(const FeatureFacts& facts) {
-  std::string text = activation_text(facts.statistics.mean());
-  if (!facts.mean_interval) return text;
-  return text + " (" + activation_text(facts.mean_interval->low) + " to " + activation_text(facts.mean_interval->high) +
-         ")";
-}
-
-std::string counted_among_text(const ActivatingTokens& tokens) {
-  return "of " + count_text(tokens.of) +
-         (tokens.at_random ? " active tokens drawn at random" : " strongest samples: too few at random are known");
-}
-
-std::string p_text(double p) {
-  if (p < 1e-300) return "< 1e-300";
-  return formatted(p < 0.001 ? "%.0e" : "%.2g", p);
-}
-
-std::string lift_text(double lift) {
-  if (lift >= 1000) return count_text(static_cast<std::uint64_t>(std::llround(lift))) + " times";
-  return formatted(lift >= 10 ? "%.0f times" : "%.1f times", lift);
-}
-
-std::string no_samples_text(const FeatureFacts& facts, float threshold) {
-  if (facts.statistics.active == 0) return "never active here: no samples";
-  return "active, but never from " + activation_text(threshold) + " up: no samples";
-}
 
 void print_figures(const FeatureFacts& facts, const PageStyle& style) {
   std::cout << style.colors.bold(headline(facts)) << '\n';
