@@ -5,18 +5,9 @@
 The figures expected here are worked out by hand from what make_store.cpp puts into its stores.
 """
 
-import json
-import os
-import signal
-import stat
 import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "reliability"))
-
-from fault_record import record_fault
 from program_test import SAETAP, StoreTest, clean_environment, run_tests, saetap
 
 
@@ -194,90 +185,6 @@ class Sites(StoreTest):
     def test_a_site_that_is_not_there_is_status_1(self) -> None:
         self.fails(1, "there is no site 7", "show", self.folder / "two_sites", 0, "--site", 7)
         self.fails(1, "more than one site Sae", "show", self.folder / "two_sites", 0, "--site", "Sae")
-
-
-class Report(StoreTest):
-    def test_markdown(self) -> None:
-        text = self.ok("report", self.usual, "-o", "-")
-        for expected in (
-            "# Features of Sae.forward.8\\#0\n",
-            "| tokens | 240 seen, 100 % collected |",
-            "| rows resolved | 100 % brought back to their token, 0 % excluded |",
-            "| read here | steps 10 to 29 of 0 to 29: 66.7 % of the tokens collected (--all-time reads all) |",
-            "| features | 6 of 8 alive, 2 dead |",
-            "The 6 features of highest max.",
-            "| [0](#feature-0) | 12.5 % | 7.50 | **nod** 3 |",
-            "\n## Feature 0\n\ndensity 12.5 % · max 7.50 · ",
-            "decoder-nearest [1](#feature-1) (1.00)",
-            "Commonest activating tokens of 3 samples: **nod** 3\n",
-            "2. 7.26 · the **nod** ofding \\* the land. (step 11)\n",
-            # The whole text, with all that Markdown and terminals would act on.
-            "1. 7.53 · nodding \\* <b>\\|</b> a↵b \\\\x1B\\[31m \\<b\\>. (step 10)\n",
-        ):
-            self.assertIn(expected, text)
-
-    def test_is_written_whole_to_the_file_asked_for(self) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            done = saetap("report", self.usual, cwd=folder)
-            self.assertEqual(done.returncode, 0)
-            self.assertTrue(done.stdout.startswith("report.md: 6 features; read steps 10 to 29"))
-            self.assertEqual(os.listdir(folder), ["report.md"])
-            report = Path(folder, "report.md").read_text(encoding="utf-8")
-            self.assertEqual(report, self.ok("report", self.usual, "-o", "-"))
-
-    def test_chosen_features_and_number_of_samples(self) -> None:
-        text = self.ok("report", self.usual, "-o", "-", "--features", "6,0", "--samples", 1)
-        self.assertLess(text.index("## Feature 6"), text.index("## Feature 0"))
-        self.assertIn("No samples: never active here.", text)
-        self.assertNotIn("\n2. ", text)
-        self.assertNotIn("## Feature 1", text)
-        self.fails(1, "there is no feature 8", "report", self.usual, "-o", "-", "--features", "0,8")
-
-    def test_a_report_is_its_owners_alone_and_one_that_was_there_keeps_its_mode(self) -> None:
-        def write(report: Path, shell: str) -> int:
-            command = ["sh", "-c", f'{shell}; exec "$@"', "sh", SAETAP, "report", self.usual, "-o", report]
-            return subprocess.run(command, capture_output=True, env=clean_environment(), check=False).returncode
-
-        def mode(path: Path) -> int:
-            return stat.S_IMODE(path.stat().st_mode)
-
-        umasks, modes = ("000", "022", "077", "777"), (0o600, 0o640, 0o644, 0o666)
-        with tempfile.TemporaryDirectory() as folder:
-            for umask in umasks:
-                report = Path(folder, f"{umask}.md")
-                self.assertEqual(write(report, f"umask {umask}"), 0)
-                self.assertEqual(mode(report), 0o600, umask)
-            for kept in modes:
-                report = Path(folder, f"{kept:o}.md")
-                report.touch()
-                report.chmod(kept)
-                self.assertEqual(write(report, "umask 077"), 0)
-                self.assertIn("## Feature", report.read_text(encoding="utf-8"))
-                self.assertEqual(mode(report), kept)
-            # What is left of one that was killed while it wrote (by SIGXFSZ): nobody else's either.
-            self.assertEqual(write(Path(folder, "644.md"), "umask 000; ulimit -f 0"), -signal.SIGXFSZ)
-            self.assertEqual([mode(part) for part in Path(folder).glob("644.md.part*")], [0o600])
-            self.assertIn("## Feature", Path(folder, "644.md").read_text(encoding="utf-8"))
-        record_fault("privacy", "a report is written under any umask, over one of any mode, or killed while it writes: a "
-                     "new file is 0600, an old one keeps its mode", len(umasks) + len(modes) + 1, "nothing")
-
-    def test_a_place_that_cannot_be_written_is_status_2(self) -> None:
-        # A rename would put a file in the place of a device or a link.
-        with tempfile.TemporaryDirectory() as folder:
-            pipe, link, real = Path(folder, "pipe"), Path(folder, "link"), Path(folder, "real.md")
-            os.mkfifo(pipe)
-            real.write_text("old", encoding="utf-8")
-            link.symlink_to(real)
-            reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE)
-            self.ok("report", self.usual, "-o", pipe)
-            self.assertEqual(reader.communicate()[0].decode(), self.ok("report", self.usual, "-o", "-"))
-            self.assertTrue(pipe.is_fifo())
-            self.ok("report", self.usual, "-o", link)
-            self.assertTrue(link.is_symlink())
-            self.assertIn("## Feature", real.read_text(encoding="utf-8"))
-        self.fails(2, "it is a folder", "report", self.usual, "-o", self.folder)
-        self.fails(2, "cannot be written: No such file", "report", self.usual, "-o", self.folder / "no/report.md")
-        self.assertEqual([path for path in self.folder.rglob("*.part*")], [])
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ COMMANDS = (
     ("show", "2", "--json", "--all-time"),
     ("compare", "2", "0", "--color", "always"),
     ("report", "-o", "-"),
+    ("report", "-o", "-", "--html", "--all-time"),
+    ("report", "--json"),
     ("export", "--all"),
     ("export", "--all-time", "--format", "csv"),
     ("plot", "distribution", "-o", "-"),

@@ -180,11 +180,13 @@ TEST_CASE("figures keep the digits that matter and never round to all or nothing
 }
 
 TEST_CASE("Markdown shows escaped text as it is") {
-  CHECK(saetap::markdown_escaped("a*b_c|d<e>`f`#[g]") == "a\\*b\\_c\\|d\\<e\\>\\`f\\`\\#\\[g\\]");
+  CHECK(saetap::markdown_escaped("a*b_c|d<e>`f`#[g]") == "a\\*b\\_c\\|d\\<e>\\`f\\`#\\[g\\]");
   CHECK(saetap::markdown_escaped("R&D \\ $x$ ~y~") == "R&amp;D \\\\ \\$x\\$ \\~y\\~");
-  CHECK(saetap::markdown_bold("Nod") == "**Nod**");
-  CHECK(saetap::markdown_bold(".") == "<b>.</b>");  // asterisks beside a full stop are not bold
-  CHECK(saetap::markdown_bold("[PAD]") == "<b>\\[PAD\\]</b>");
+  CHECK(saetap::markdown_bold("Nod", 'a', 'b') == "**Nod**");
+  CHECK(saetap::markdown_bold(".", 'd', ' ') == "<b>.</b>");  // asterisks beside a full stop are not bold
+  CHECK(saetap::markdown_bold("[PAD]", ' ', '\n') == "**\\[PAD\\]**");
+  CHECK(saetap::markdown_bold("[PAD]", ' ', 's') == "<b>\\[PAD\\]</b>");
+  CHECK(saetap::markdown_bold(" a", ' ', ' ') == "<b> a</b>");
 }
 
 TEST_CASE("a quoted command reads back as the same words") {

@@ -1,0 +1,130 @@
+// The chapters that name features in tables: all of the report at a glance, and families.
+#include <algorithm>
+#include <cmath>
+
+#include "integrations/analysis/activating_tokens.h"
+#include "integrations/report/report_chapters.h"
+#include "integrations/report/suspicion_text.h"
+#include "plugin/number_text.h"
+
+namespace saetap {
+namespace {
+
+constexpr std::size_t kTokensShown = 3;
+
+void add_token(Line& line, std::int32_t token, std::uint64_t count, const Tokenizer* tokenizer) {
+  if (!line.empty()) line.push_back(plain(kTokenSeparator));
+  line.push_back(strong(token_text(token, tokenizer)));
+  line.push_back(plain(" " + count_text(count)));
+}
+
+Line features_line(const Report& report, const std::vector<std::uint32_t>& features) {
+  Line line;
+  for (const std::uint32_t feature : features) {
+    if (!line.empty()) line.push_back(plain(", "));
+    line.push_back(feature_span(report, feature));
+  }
+  return line;
+}
+
+std::vector<Line> family_row(const Report& report, const ReportFamily& read) {
+  Line tokens;
+  for (const TokenCount& one : read.tokens) add_token(tokens, one.token, one.count, report.request.tokenizer);
+  return {features_line(report, read.family.features),
+          {plain(activation_text(read.family.mean_cosine))},
+          {plain(activation_text(read.family.lowest_cosine))},
+          {plain(count_text(read.shared) + " of " + count_text(read.places))},
+          tokens};
+}
+
+// Which rules found it, each linked.
+Line marks_line(const Report& report, std::uint32_t feature) {
+  Line line;
+  const auto marks = report.marks.find(feature);
+  if (marks == report.marks.end()) return line;
+  for (const Mark& mark : marks->second) {
+    if (!line.empty()) line.push_back(plain(", "));
+    line.push_back(link_to(title_of(mark.kind), heading_id(title_of(mark.kind))));
+  }
+  return line;
+}
+
+std::string families_text(const ReportMaterial& material, std::int64_t width) {
+  std::string text = "Groups in which every two decoder directions have a cosine of " + bound_text(kFamilyCosine) +
+                     " or more; two at random have one of 0 ± " +
+                     activation_text(1 / std::sqrt(static_cast<double>(width))) + ". ";
+  text += material.all_pairs ? "All pairs of features were looked at. Families: "
+                             : "The site is large: looked at were the features of this report and those nearest to "
+                               "them. Families: ";
+  text += count_text(material.family_count);
+  if (material.family_count > material.families.size()) {
+    text += "; the largest " + count_text(material.families.size()) + " are listed";
+  }
+  const auto alike = std::ranges::max_element(material.nearest, {}, [](const std::vector<Neighbor>& nearest) {
+    return nearest.empty() ? -1.0 : nearest.front().cosine;
+  });
+  if (alike->empty()) return text + ".";
+  return text + ". The two most alike: " + std::to_string(alike - material.nearest.begin()) + " and " +
+         std::to_string(alike->front().feature) + ", cosine " + activation_text(alike->front().cosine) + ".";
+}
+
+}  // namespace
+
+void write_overview(DocumentWriter& writer, const Report& report, const FactsReader& reader) {
+  TableOf table{.caption = "The features of this report",
+                .columns = {{"feature", true},
+                            {"density", true},
+                            {"max", true},
+                            {"mean", true},
+                            {"of", true},
+                            {"tokens"},
+                            {"suspicious"}},
+                .rows = {}};
+  const FactsWanted wanted{.samples = 0, .context = 0, .groups = 0, .examples = 0};
+  for (const std::uint32_t feature : report.request.features) {
+    const FeatureFacts facts = reader.read(feature, wanted);
+    Line tokens;
+    for (const EnrichedToken& one : first_tokens(facts.tokens, kTokensShown)) {
+      add_token(tokens, one.token, one.count, report.request.tokenizer);
+    }
+    table.rows.push_back({{feature_span(report, feature)},
+                          {plain(percent_text(facts.density()))},
+                          {plain(activation_text(facts.statistics.max))},
+                          {plain(activation_text(facts.statistics.mean()))},
+                          {plain(count_text(facts.tokens.of))},
+                          tokens,
+                          marks_line(report, feature)});
+  }
+  const TokenBase& text = reader.text();
+  writer.heading(2, kOverviewChapter);
+  writer.paragraph({plain(report.request.order + ". Densities are of " + count_text(report.material.eligible) +
+                          " tokens. Tokens: the commonest at its random samples (where too few of these are known, at "
+                          "its strongest), each with its count among as many as “of” says.")});
+  writer.paragraph({plain(
+      "Below, “12 times” beside a token says how much more frequent it is there than in " + count_text(text.total()) +
+      (text.whole() ? " tokens of the text" : " tokens of the text that was kept, an estimate") +
+      "; left out where chance may do that (Fisher's exact test, p above " + bound_text(kDiscoveryRate) +
+      " after Holm's correction). Intervals: " + kIntervalNote + ".")});
+  writer.table(table);
+}
+
+void write_families(DocumentWriter& writer, const Report& report) {
+  const ReportMaterial& material = report.material;
+  writer.heading(2, kFamiliesChapter);
+  if (material.nearest.empty()) {
+    writer.paragraph({plain("The decoder was not saved, so it is not known which features are alike.")});
+    return;
+  }
+  writer.paragraph({plain(families_text(material, report.request.site.site.d_out))});
+  if (material.families.empty()) return;
+  TableOf table{.caption = "Families of features",
+                .columns = {{"features"}, {"mean cosine", true}, {"lowest", true}, {"shared places", true}, {"tokens"}},
+                .rows = {}};
+  for (const ReportFamily& read : material.families) table.rows.push_back(family_row(report, read));
+  writer.paragraph(
+      {plain("Shared places: of the places of their strongest samples, those of two of the features or "
+             "more. Tokens: the commonest at these places, with their count.")});
+  writer.table(table);
+}
+
+}  // namespace saetap
