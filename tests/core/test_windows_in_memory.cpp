@@ -218,7 +218,7 @@ TEST_CASE("memory stays within its bound, with one warning") {
 
 TEST_CASE("windows that cannot be saved do not eat the samples: the oldest give up their own") {
   auto options = fixed_windows(1);
-  options.most_bytes = std::size_t{2} << 20;
+  options.most_bytes = std::size_t{5} << 19;
   options.max_samples_per_feature = 10;
   options.random_samples_per_feature = 0;
   Pipeline pipeline(20, options);
