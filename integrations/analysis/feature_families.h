@@ -10,7 +10,7 @@
 
 namespace saetap {
 
-inline constexpr double kFamilyCosine = 0.7;
+inline constexpr double kFamilyCosine = 0.5;
 inline constexpr std::size_t kLargestFamily = 64;
 
 struct FeatureFamily {

@@ -73,14 +73,18 @@ std::string unless_judged(const Suspicion& found, const char* why) {
 }  // namespace
 
 std::vector<SiteSuspicion> read_suspicions(const StoreReader& store, const StoredSite& site, Scope scope,
-                                           std::span<const std::vector<Neighbor>> nearest) {
+                                           std::span<const std::vector<Neighbor>> nearest,
+                                           const FeatureProgress& tick) {
   using enum SuspicionKind;
   const int id = site.site.id;
   const std::vector<FeatureStatistics> all_time = store.statistics(id, Scope::all_time);
   const std::vector<FeatureStatistics> recent = store.statistics(id, Scope::recent);
   const std::vector<FeatureStatistics>& read = scope == Scope::recent ? recent : all_time;
   const std::uint64_t eligible = (scope == Scope::recent ? site.recent : site.all_time).eligible;
-  const Drawn drawn = drawn_of(SiteSamples::read(store, site, scope, SampleKind::random));
+  const Drawn drawn = drawn_of(SiteSamples::read(store, site, scope, SampleKind::random, tick));
+  const auto second = [&](std::size_t done) {
+    if (tick) tick(all_time.size() + done);
+  };
   std::vector<SiteSuspicion> found;
   const auto add = [&](SuspicionKind kind, Suspicion suspicion, const char* otherwise) {
     std::string why = unless_judged(suspicion, otherwise);
@@ -97,7 +101,7 @@ std::vector<SiteSuspicion> read_suspicions(const StoreReader& store, const Store
   add(position_locked, saetap::position_locked(drawn.positions.spans()),
       "no feature has 20 random samples at known places");
   add(duplicate_direction, duplicated(nearest, kDuplicateCosine), "the decoder was not saved");
-  add(duplicate_places, duplicate_places_of(SiteSamples::read(store, site, scope, SampleKind::strongest)),
+  add(duplicate_places, duplicate_places_of(SiteSamples::read(store, site, scope, SampleKind::strongest, second)),
       "no feature has 20 samples at known places");
   add(negative, with_negative(read), "no feature was active");
   return found;

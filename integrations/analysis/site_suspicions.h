@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "integrations/analysis/similar_features.h"
 #include "integrations/analysis/suspicious_features.h"
 #include "plugin/store/store_reader.h"
 
@@ -31,8 +32,10 @@ struct SiteSuspicion {
 };
 
 // In the order of the kinds. `nearest`: of each feature its nearest others by decoder cosine, best first; lists of
-// features that were not asked about are empty. Throws StoreError.
+// features that were not asked about are empty. `tick` gets the number of features read: each is read twice. Throws
+// StoreError.
 [[nodiscard]] std::vector<SiteSuspicion> read_suspicions(const StoreReader& store, const StoredSite& site, Scope scope,
-                                                         std::span<const std::vector<Neighbor>> nearest);
+                                                         std::span<const std::vector<Neighbor>> nearest,
+                                                         const FeatureProgress& tick);
 
 }  // namespace saetap

@@ -75,9 +75,11 @@ void write_to(std::ostream& out, bool html, const ReportRequest& request, const 
 void report(const ReportOptions& options) {
   const OpenedStore store = open_store(options.store);
   ReportRequest request = request_of(store, options);
+  Progress reading("samples of features read", 2 * static_cast<std::size_t>(store.stored().site.features));
+  const ReportMaterial material = read_material(request, [&](std::size_t done) { reading.update(done); });
+  reading.clear();
   Progress progress("features written", request.features.size());
   request.progress = [&](std::size_t done) { progress.update(done); };
-  const ReportMaterial material = read_material(request);
   if (options.store.json) return print_report_json(store, request, material);
   const std::string output = !options.output.empty() ? options.output : options.html ? "report.html" : "report.md";
   if (output == "-") return write_to(std::cout, options.html, request, material);

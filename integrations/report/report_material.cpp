@@ -39,19 +39,9 @@ ReportFamily read_family(const ReportRequest& request, FeatureFamily family) {
   return read;
 }
 
-}  // namespace
-
-FactsWanted wanted_of(const ReportRequest& request) {
-  // A sample of each quarter shows what a feature does below its best.
-  return {.samples = request.samples, .context = {}, .groups = 4, .examples = 1};
-}
-
-ReportMaterial read_material(const ReportRequest& request) {
+// The directions of a large site take hundreds of MB: they are gone before anything else is read.
+void read_families(const ReportRequest& request, ReportMaterial& material) {
   const Site& site = request.site.site;
-  ReportMaterial material;
-  material.statistics = request.store.statistics(site.id, request.scope);
-  material.eligible = (request.scope == Scope::recent ? request.site.recent : request.site.all_time).eligible;
-  material.summary = summarize(material.statistics, material.eligible);
   material.all_pairs = site.features <= kMostForAllPairs;
   const std::vector<float> directions = request.store.decoder_directions(site.id);
   material.nearest = nearest_of(request, directions, material.all_pairs);
@@ -59,7 +49,23 @@ ReportMaterial read_material(const ReportRequest& request) {
   material.family_count = families.size();
   families.resize(std::min(families.size(), kFamiliesShown));
   for (FeatureFamily& family : families) material.families.push_back(read_family(request, std::move(family)));
-  material.suspicions = read_suspicions(request.store, request.site, request.scope, material.nearest);
+}
+
+}  // namespace
+
+FactsWanted wanted_of(const ReportRequest& request) {
+  // A sample of each quarter shows what a feature does below its best.
+  return {.samples = request.samples, .context = {}, .groups = 4, .examples = 1};
+}
+
+ReportMaterial read_material(const ReportRequest& request, const FeatureProgress& tick) {
+  const Site& site = request.site.site;
+  ReportMaterial material;
+  material.statistics = request.store.statistics(site.id, request.scope);
+  material.eligible = (request.scope == Scope::recent ? request.site.recent : request.site.all_time).eligible;
+  material.summary = summarize(material.statistics, material.eligible);
+  read_families(request, material);
+  material.suspicions = read_suspicions(request.store, request.site, request.scope, material.nearest, tick);
   return material;
 }
 

@@ -52,7 +52,7 @@ inline constexpr std::size_t kFamiliesShown = 20;
 // What is read of each feature.
 [[nodiscard]] FactsWanted wanted_of(const ReportRequest& request);
 
-// Throws StoreError.
-[[nodiscard]] ReportMaterial read_material(const ReportRequest& request);
+// `tick` gets the number of features read, as read_suspicions gives it. Throws StoreError.
+[[nodiscard]] ReportMaterial read_material(const ReportRequest& request, const FeatureProgress& tick);
 
 }  // namespace saetap

@@ -10,7 +10,7 @@ import struct
 from pathlib import Path
 
 FEATURES = 50
-WIDTH = 16
+WIDTH = 48
 SEQUENCES = 120
 LENGTH = 64
 DRAWN = 40
@@ -37,7 +37,7 @@ def half_rows(rows: list[list[float]]) -> bytes:
 
 
 def directions(chance: random.Random) -> bytes:
-    """Across from each other as chance has it; 10, 11 and 12 at a cosine of about 0.85, 46 as 3."""
+    """Across from each other as chance has it; 10, 11 and 12 at cosines of about 0.89 and 0.79, 46 as 3."""
     rows = []
     for feature in range(FEATURES):
         row = [0.0] * WIDTH
@@ -45,8 +45,9 @@ def directions(chance: random.Random) -> bytes:
         row[(feature // WIDTH + feature + 1) % WIDTH] += 1.0 + feature / 100
         row[(3 * feature + 2) % WIDTH] += chance.choice((-1.2, 1.2))
         rows.append(row)
-    for other in FAMILY[1:]:
-        rows[other] = [value + 0.55 * chance.choice((-1, 1)) * (at % 3 == other % 3) for at, value in enumerate(rows[10])]
+    unused = [at for at, value in enumerate(rows[10]) if value == 0]
+    for other, axis in zip(FAMILY[1:], unused):
+        rows[other] = [value + (at == axis) for at, value in enumerate(rows[10])]
     rows[46] = [2 * value for value in rows[3]]
     return half_rows(rows)
 

@@ -33,12 +33,12 @@ struct Plane {
 }  // namespace
 
 TEST_CASE("every two of a family are alike, a chain of neighbours is no family") {
-  // cos 45° is 0.707: 0, 20 and 40 are one; 80 is within 45° of 40 alone.
-  const auto families = Plane({0, 80, 20, 40, 200}).families();
+  // cos 60° is 0.5: 0, 25 and 50 are one; 100 is within 60° of 50 alone.
+  const auto families = Plane({0, 100, 25, 50, 200}).families();
   REQUIRE(families.size() == 1);
   CHECK(families[0].features == std::vector<std::uint32_t>{0, 2, 3});
-  CHECK(families[0].lowest_cosine == doctest::Approx(std::cos(40 * std::acos(-1.0) / 180)));
-  const double mean = (2 * std::cos(20 * std::acos(-1.0) / 180) + std::cos(40 * std::acos(-1.0) / 180)) / 3;
+  CHECK(families[0].lowest_cosine == doctest::Approx(std::cos(50 * std::acos(-1.0) / 180)));
+  const double mean = (2 * std::cos(25 * std::acos(-1.0) / 180) + std::cos(50 * std::acos(-1.0) / 180)) / 3;
   CHECK(families[0].mean_cosine == doctest::Approx(mean));
 }
 

@@ -6,6 +6,7 @@
 #include "integrations/cli/feature_text.h"
 #include "integrations/cli/histogram_text.h"
 #include "integrations/cli/shaded_excerpt.h"
+#include "integrations/report/statistic_text.h"
 #include "tests/core/tokenizer_file.h"
 
 using saetap::ActivationHistogram;
@@ -91,12 +92,12 @@ TEST_CASE("a distribution over more octaves than there is room for is put togeth
 }
 
 TEST_CASE("figures of tokens are short") {
-  CHECK(saetap::cli::p_text(3.2e-41) == "3e-41");
-  CHECK(saetap::cli::p_text(0.0213) == "0.021");
-  CHECK(saetap::cli::p_text(1) == "1");
-  CHECK(saetap::cli::p_text(0) == "< 1e-300");
-  CHECK(saetap::cli::lift_text(0.82) == "0.8 times");
-  CHECK(saetap::cli::lift_text(9.96) == "10.0 times");
-  CHECK(saetap::cli::lift_text(212.4) == "212 times");
-  CHECK(saetap::cli::lift_text(12345.6) == "12,346 times");
+  CHECK(saetap::p_text(3.2e-41) == "3e-41");
+  CHECK(saetap::p_text(0.0213) == "0.021");
+  CHECK(saetap::p_text(1) == "1");
+  CHECK(saetap::p_text(0) == "< 1e-300");
+  CHECK(saetap::lift_text(0.82) == "0.8 times");
+  CHECK(saetap::lift_text(9.96) == "10.0 times");
+  CHECK(saetap::lift_text(212.4) == "212 times");
+  CHECK(saetap::lift_text(12345.6) == "12,346 times");
 }

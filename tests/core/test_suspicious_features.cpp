@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "integrations/analysis/discoveries.h"
 #include "integrations/analysis/suspicious_features.h"
 
 using saetap::FeatureStatistics;
@@ -177,4 +178,16 @@ TEST_CASE("silence that ends is found with its steps, rare features and those th
   CHECK(found.features[1].count == 150);
   CHECK(found.features[1].of == 3000);
   CHECK(saetap::came_back({}).judged == 0);
+}
+
+TEST_CASE("of what was tested those are left whose corrected p is at most one in a hundred, the surest first") {
+  Suspicion tested;
+  // Corrected for five: 0.001 · 5 and 0.003 · 5 / 2; 0.007 · 5 / 3 is above.
+  for (const double p : {1.0, 0.003, 0.007, 0.001, 0.9}) {
+    tested.features.push_back({.feature = static_cast<std::uint32_t>(tested.features.size()), .p = p});
+  }
+  saetap::keep_discoveries(tested);
+  CHECK(numbers_of(tested) == Features{3, 1});
+  CHECK(tested.features[0].p == doctest::Approx(0.005));
+  CHECK(tested.features[1].p == doctest::Approx(0.0075));
 }
