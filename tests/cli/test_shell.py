@@ -257,7 +257,7 @@ class Completion(StoreTest):
         self.assertEqual(set(self.bash("saetap", "features", "")), stores)
         self.assertEqual(self.bash("saetap", "show", "us"), ["usual"])
         self.assertEqual(self.bash("saetap", "show", "usual", ""), [])  # a number
-        self.assertEqual(self.bash("saetap", "show", "--top", "3", "us"), ["usual"])
+        self.assertEqual(self.bash("saetap", "show", "--samples", "3", "us"), ["usual"])
         self.assertEqual(self.bash("saetap", "merge", "all", "usual", "two "), ["two words.saetap"])
         self.assertEqual(self.bash("saetap", "report", "usual", "-o", "us"), ["usual"])
         self.assertEqual(set(self.bash("saetap", "record", "-o", "two")), {"two_sites"})  # folders alone
