@@ -101,7 +101,7 @@ void add_cluster(CLI::App& program) {
       ->type_name("N");
   sub->add_option("--least", request->least,
                   "By places: clusters are merged down to this mean overlap of two features' places (default: 0.1)")
-      ->type_name("SHARE");
+      ->type_name("SIMILARITY");
   add_seed_option(*sub, request->seed);
   sub->add_option("--top", request->top, "How many clusters to list")
       ->check(CLI::PositiveNumber)

@@ -187,7 +187,7 @@ void add_plot(CLI::App& program) {
   CLI::Option* format =
       sub->add_option("--format", request->format, "svg, png or pdf (default: as FILE ends, else svg)")
           ->check(CLI::IsMember({"svg", "png", "pdf"}))
-          ->type_name("");
+          ->type_name("FORMAT");
   sub->add_option("--samples", request->samples, "Of the kind samples: how many (default: 20)")
       ->check(CLI::Range(1, 100));
   sub->add_option("--context", request->context, "Of the kind samples: tokens to show on each side (default: 5)")

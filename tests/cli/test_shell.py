@@ -34,7 +34,7 @@ def options_of(command: str) -> dict[str, tuple[str, str]]:
     for entry in re.split(r"\n  (?=-)", "\n" + told)[1:]:
         heading, description = re.split(r"\s{2,}", entry, maxsplit=1)
         names, _, value = heading.partition(" ")
-        value = re.split(r"[:=\[( ]", value)[0]
+        value = re.split(r"[:=\[( ]", value)[0].removesuffix("Excludes")
         words = " ".join(description.split()).split(" (default")[0]
         found[names.rpartition(",")[2]] = ("N" if value in ("INT", "UINT", "FLOAT", "X", "ROWS") else value, words)
     return found
@@ -88,15 +88,20 @@ OWN_WORDS = {
     "--omit-ids": ["index", "collect"],
     "--in-given-order": ["index", "collect"],
     "--tokenizer": ["collect", "import"],
-    "--output": ["record", "collect", "index", "import", "report"],
-    "--top": ["features", "show", "agree", "export", "report"],
-    "--samples": ["export", "report"],
-    "--context": ["show", "collect"],
+    "--output": ["record", "collect", "index", "import", "report", "similar", "plot"],
+    "--top": ["features", "agree", "export", "report", "similar", "cluster"],
+    "--samples": ["plot"],
+    "--context": ["plot", "collect"],
     "--site": ["agree", "export"],
     "--all-time": ["agree"],
-    "--all": ["inspect", "export"],
+    "--all": ["inspect", "export", "similar"],
     "--force": ["merge"],
-    "--json": ["export"],
+    "--json": ["export", "plot"],
+    "--format": ["export", "plot"],
+    "--method": ["collect"],  # of an SAE; elsewhere of making a map
+    "-k": ["collect"],
+    "--by": ["similar", "cluster"],
+    "--least": ["similar", "cluster"],
 }
 
 
@@ -172,6 +177,7 @@ class Pipes(StoreTest):
 
     def test_nothing_is_coloured_or_cut_in_a_pipe(self) -> None:
         for command in (["info", self.usual], ["features", self.usual], ["show", self.usual, 0],
+                        ["compare", self.usual, 0, 1], ["similar", self.usual, 0], ["cluster", self.usual],
                         ["agree", self.usual, self.usual], ["report", self.usual, "-o", "-"]):
             text = self.ok(*command, COLUMNS="40")
             self.assertNotIn("\x1b", text)
@@ -194,6 +200,12 @@ class Json(StoreTest):
             "info": [[store], [self.folder / "no_tokens", "--all-time"]],
             "features": [[store]],
             "show": [[store, 0], [store, 7], [self.folder / "no_tokens", 0]],
+            "compare": [[store, 0, 1], [store, 0, 7], [self.folder / "no_tokens", 0, 1]],
+            "similar": [[store, 0], [store, 7], [store, "--all", "--least", 0], [store, "--all", "--top", 2]],
+            "cluster": [[store], [store, "--by", "places"]],
+            "map": [[store]],
+            "plot": [[store, "density"], [store, "max-density"], [store, "map"], [store, "distribution"],
+                     [store, "distribution", 0], [store, "samples", 0], [store, "windows", 0]],
             "agree": [[store, store, "--top", 3]],
             "merge": [[self.folder / "merged.saetap", self.folder / "rank0", self.folder / "rank1"]],
             "export": [[store, "-o", out]],
