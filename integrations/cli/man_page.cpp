@@ -74,7 +74,9 @@ std::string entry(std::string_view name, std::string_view text) {
 
 std::string environment_of(std::span<const Command> commands) {
   std::map<std::string, std::string> variables{
-      {"SAETAP_LIBRARY_DIR", "The folder of libsaetap.so and libsaetap_preload.so, if they are not beside saetap."}};
+      {"SAETAP_LIBRARY_DIR", "The folder of libsaetap.so and libsaetap_preload.so, if they are not beside saetap."},
+      {"SAETAP_PYTHON", "The Python that makes maps by UMAP and t-SNE, in place of python3."},
+      {"NO_COLOR", "Where it is set and not empty, nothing is coloured unless --color always says so."}};
   for (const Command& command : commands) {
     for (const Argument& option : command.options) {
       if (option.environment.empty()) continue;

@@ -207,6 +207,7 @@ class Json(StoreTest):
             "plot": [[store, "density"], [store, "max-density"], [store, "map"], [store, "distribution"],
                      [store, "distribution", 0], [store, "samples", 0], [store, "windows", 0]],
             "agree": [[store, store, "--top", 3]],
+            "report": [[store], [self.folder / "no_tokens"]],
             "merge": [[self.folder / "merged.saetap", self.folder / "rank0", self.folder / "rank1"]],
             "export": [[store, "-o", out]],
             "import": [[data, "-o", self.folder / "imported.saetap"]],
