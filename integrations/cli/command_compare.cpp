@@ -83,7 +83,7 @@ void add_compare(CLI::App& program) {
   CLI::App* sub =
       program.add_subcommand("compare", "Show some features beside each other, and what they have in common");
   add_store_argument(*sub, request->store);
-  sub->add_option("FEATURE", request->features, "Numbers of two features or more")
+  sub->add_option("FEATURE", request->features, "Their numbers, two to " + std::to_string(kMostCompared))
       ->required()
       ->expected(2, kMostCompared);
   add_samples_option(*sub, request->wanted.samples);
