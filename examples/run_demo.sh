@@ -34,7 +34,7 @@ say "2. A transcoder learns that layer's feed-forward block"
 say "3. Ten features of the autoencoder"
 features=$("$bin/saetap" features "$samples" --max-density 1% --top 10 --json | sed -n 's/^ *"feature": \([0-9]*\).*/\1/p')
 for feature in $features; do
-  "$bin/saetap" show "$samples" "$feature" --top 4 --context 8
+  "$bin/saetap" show "$samples" "$feature" --samples 4 --context 8
   echo
 done
 

@@ -14,7 +14,7 @@ assert site["tokens_resolved"] >= 0.999 * site["tokens_collected"], site
 assert site["alive"] > 0.2 * site["features"] and site["has_decoder"], site
 ' || fail "$samples does not hold what a demo holds"
   feature=$("$saetap" features "$samples" --top 1 --json | sed -n 's/^ *"feature": \([0-9]*\).*/\1/p')
-  "$saetap" show "$samples" "$feature" --top 5 | grep -q '«..*»' || fail "feature $feature of $samples shows no marked word"
+  "$saetap" show "$samples" "$feature" --samples 5 | grep -q '«..*»' || fail "feature $feature of $samples shows no marked word"
 done
 # A pass over the text that was trained on, which training's samples agree with in part.
 "$saetap" info --json "$demo/final_samples" | python3 -c '

@@ -108,7 +108,7 @@ Json json_of(const OpenedStore& store, const ShownClusters& shown) {
   Json object{{"store", store.reader.path()},
               {"site", store.stored().site.name},
               {"scope", json_of_scope(store.stored(), store.scope)},
-              {"by", shown.by_decoder ? "decoder" : "samples"},
+              {"by", shown.by_decoder ? "decoder" : "places"},
               {"seed", shown.seed},
               {"features", shown.features},
               {"left_out", shown.left_out}};

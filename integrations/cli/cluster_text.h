@@ -13,7 +13,7 @@ struct ShownClusters {
   bool by_decoder = true;
   std::uint64_t seed = 1;
   std::size_t asked = 0;       // by decoder: k
-  double least = 0;            // by samples: the mean overlap that clusters were merged down to
+  double least = 0;            // by places: the mean overlap that clusters were merged down to
   std::uint64_t features = 0;  // that were grouped
   std::uint64_t left_out = 0;  // never active, or by decoder without a direction
   FeatureClusters found;

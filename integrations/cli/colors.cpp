@@ -34,6 +34,7 @@ std::string between(const std::string& begin, std::string_view text) {
 void add_color_option(CLI::App& command, std::string& choice) {
   command.add_option("--color", choice, "Shade tokens by their activation; always: also into a pipe, for less -R")
       ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->type_name("WHEN")
       ->capture_default_str();
 }
 

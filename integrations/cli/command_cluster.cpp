@@ -9,6 +9,7 @@
 #include "integrations/cli/opened_store.h"
 #include "integrations/cli/progress.h"
 #include "integrations/cli/ranking_option.h"
+#include "integrations/cli/shared_options.h"
 
 namespace saetap::cli {
 namespace {
@@ -49,7 +50,7 @@ ShownClusters by_decoder(const OpenedStore& store, const ClusterRequest& request
   return shown;
 }
 
-ShownClusters by_samples(const ClusterRequest& request, const SiteSamples& samples) {
+ShownClusters by_places(const ClusterRequest& request, const SiteSamples& samples) {
   const SampleRows places = SampleRows::of_places(samples);
   ShownClusters shown;
   shown.by_decoder = false;
@@ -67,13 +68,13 @@ ShownClusters by_samples(const ClusterRequest& request, const SiteSamples& sampl
 void cluster(const ClusterRequest& request) {
   const bool decoder = request.by == "decoder";
   if (decoder ? !request.least.empty() : request.clusters > 0) {
-    throw Failure(Status::bad_input, decoder ? "--least goes with --by samples" : "-k goes with --by decoder");
+    throw Failure(Status::bad_input, decoder ? "--least goes with --by places" : "-k goes with --by decoder");
   }
   const OpenedStore store = open_store(request.store);
   ShownClusters shown;
   if (decoder) shown = by_decoder(store, request);
   const SiteSamples samples = read_samples(store);
-  if (!decoder) shown = by_samples(request, samples);
+  if (!decoder) shown = by_places(request, samples);
   shown.seed = request.seed;
   shown.names = characteristic_tokens(samples, shown.found.clusters, kTokensNamed);
   if (request.store.json) {
@@ -91,7 +92,7 @@ void add_cluster(CLI::App& program) {
   add_store_argument(*sub, request->store);
   sub->add_option("--by", request->by,
                   "Grouped by what: decoder directions (k-means) or the places of their strongest samples (linkage)")
-      ->check(CLI::IsMember({"decoder", "samples"}))
+      ->check(CLI::IsMember({"decoder", "places"}))
       ->type_name("MEASURE")
       ->capture_default_str();
   sub->add_option("-k", request->clusters,
@@ -99,11 +100,9 @@ void add_cluster(CLI::App& program) {
       ->check(CLI::PositiveNumber)
       ->type_name("N");
   sub->add_option("--least", request->least,
-                  "By samples: clusters are merged down to this mean overlap of two features' places (default: 0.1)")
-      ->type_name("SHARE");
-  sub->add_option("--seed", request->seed, "Of what is left to chance; the same one gives the same clusters")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+                  "By places: clusters are merged down to this mean overlap of two features' places (default: 0.1)")
+      ->type_name("SIMILARITY");
+  add_seed_option(*sub, request->seed);
   sub->add_option("--top", request->top, "How many clusters to list")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

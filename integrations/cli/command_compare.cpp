@@ -7,6 +7,7 @@
 #include "integrations/cli/failure.h"
 #include "integrations/cli/histogram_text.h"
 #include "integrations/cli/opened_store.h"
+#include "integrations/cli/shared_options.h"
 #include "integrations/cli/table.h"
 
 namespace saetap::cli {
@@ -82,20 +83,17 @@ void add_compare(CLI::App& program) {
   CLI::App* sub =
       program.add_subcommand("compare", "Show some features beside each other, and what they have in common");
   add_store_argument(*sub, request->store);
-  sub->add_option("FEATURE", request->features, "Numbers of two features or more")
+  sub->add_option("FEATURE", request->features, "Their numbers, two to " + std::to_string(kMostCompared))
       ->required()
       ->expected(2, kMostCompared);
-  sub->add_option("--top", request->wanted.samples, "How many samples of each to show")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  sub->add_option("--context", request->wanted.context, "Tokens to show on each side (default: as many as were kept)")
-      ->check(CLI::Range(0, 100000));
+  add_samples_option(*sub, request->wanted.samples);
+  add_context_option(*sub, request->wanted.context);
   add_color_option(*sub, request->color);
   add_scope_option(*sub, request->store);
   add_site_option(*sub, request->store);
   add_tokenizer_option(*sub, request->store);
   add_json_option(*sub, request->store);
-  sub->footer("Example: saetap compare activation_samples 1730 412 --top 3");
+  sub->footer("Example: saetap compare activation_samples 1730 412 --samples 3");
   sub->callback([request] { compare(*request); });
 }
 

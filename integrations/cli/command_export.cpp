@@ -139,6 +139,7 @@ void add_export(CLI::App& program) {
   sub->add_option("--format", options->format,
                   "json: the format of samples.json; jsonl: a feature a line; csv: a sample a line")
       ->check(CLI::IsMember({"json", "jsonl", "csv"}))
+      ->type_name("FORMAT")
       ->capture_default_str();
   add_output_option(*sub, options->output);
   add_sort_option(*sub, options->sort);

@@ -5,6 +5,7 @@
 #include "integrations/cli/feature_map_points.h"
 #include "integrations/cli/json_text.h"
 #include "integrations/cli/opened_store.h"
+#include "integrations/cli/shared_options.h"
 #include "integrations/cli/written_file.h"
 #include "plugin/number_text.h"
 
@@ -14,7 +15,7 @@ namespace {
 struct MapCommand {
   StoreRequest store;
   MapRequest map;
-  std::string output;
+  std::string output = "-";
 };
 
 void write_csv(std::ostream& out, const OpenedStore& store, const FeatureMap& map) {
@@ -46,7 +47,7 @@ Json json_of(const OpenedStore& store, const MapCommand& command, const FeatureM
 }
 
 void map_features(const MapCommand& command) {
-  const OpenedStore store = open_store(command.store);
+  const OpenedStore store = open_site(command.store);
   const FeatureMap map = feature_map_points(store, command.map);
   const auto write = [&](std::ostream& out) {
     if (command.store.json) {
@@ -55,7 +56,7 @@ void map_features(const MapCommand& command) {
       write_csv(out, store, map);
     }
   };
-  if (command.output.empty()) return write(std::cout);
+  if (command.output == "-") return write(std::cout);
   write_atomically(command.output, write);
   std::cout << count_text(map.points.size()) << " features written to " << command.output;
   if (command.map.method == "pca") {
@@ -72,7 +73,7 @@ void add_map(CLI::App& program) {
   CLI::App* sub = program.add_subcommand("map", "Features as points of a plane, by their decoder directions, as CSV");
   add_store_argument(*sub, command->store);
   add_map_options(*sub, command->map);
-  sub->add_option("-o,--output", command->output, "A file, instead of stdout")->type_name("FILE");
+  add_output_option(*sub, command->output);
   add_scope_option(*sub, command->store);
   add_site_option(*sub, command->store);
   add_json_option(*sub, command->store);

@@ -6,6 +6,7 @@
 
 #include "integrations/cli/commands.h"
 #include "integrations/cli/failure.h"
+#include "integrations/cli/feature_map_points.h"
 #include "integrations/cli/json_text.h"
 #include "integrations/cli/opened_store.h"
 #include "integrations/cli/picture_file.h"
@@ -23,8 +24,10 @@ struct PlotRequest {
   std::vector<std::int64_t> features;
   std::string output;
   std::string format;
-  std::optional<std::size_t> top;        // of samples
-  std::optional<std::uint32_t> context;  // of samples
+  std::optional<std::size_t> samples;    // of the kind samples
+  std::optional<std::uint32_t> context;  // of the kind samples
+  MapRequest map;
+  bool map_asked = false;  // --method or --seed was given
 };
 
 // What can be drawn, and of how many features.
@@ -55,8 +58,11 @@ void check(const PlotRequest& request) {
   if (request.features.size() < kind.fewest || request.features.size() > kind.most) {
     throw Failure(Status::bad_input, "plot " + request.kind + " takes " + number_wanted(kind));
   }
-  if (request.kind != "samples" && (request.top || request.context)) {
-    throw Failure(Status::bad_input, "--top and --context are for samples");
+  if (request.kind != "samples" && (request.samples || request.context)) {
+    throw Failure(Status::bad_input, "--samples and --context are for the kind samples");
+  }
+  if (request.kind != "map" && request.map_asked) {
+    throw Failure(Status::bad_input, "--method and --seed are for the kind map");
   }
 }
 
@@ -67,16 +73,15 @@ std::string default_name(const PlotRequest& request) {
   return name.empty() ? request.kind : request.kind + "-" + name;
 }
 
-Picture map_of(const PictureRequest& request) {
-  auto directions = request.store.decoder_directions(request.site.site.id);
-  if (directions.empty()) {
-    throw NothingToDraw("no map to draw: the decoder directions of " + request.site.site.name +
-                        " were not saved in the run");
+MapNames names_of(const MapRequest& map) {
+  if (map.method == "pca") {
+    return {.method = "The two principal components of the decoder directions, each of length 1.",
+            .axes = "principal component"};
   }
-  const FeatureMap map = principal_plane(unit_directions(std::move(directions), request.site.site.features));
-  return map_picture(request, map,
-                     {.method = "The two principal components of the decoder directions, each of length 1.",
-                      .axes = "principal component"});
+  const std::string name = map.method == "umap" ? "UMAP" : "t-SNE";
+  return {.method = name + " of the decoder directions by their cosines, seed " + std::to_string(map.seed) +
+                    ": features near each other are similar, how far others are apart says little.",
+          .axes = name + " dimension"};
 }
 
 Picture picture_of(const PlotRequest& request, const OpenedStore& store) {
@@ -89,13 +94,15 @@ Picture picture_of(const PlotRequest& request, const OpenedStore& store) {
       }};
   if (request.kind == "density") return density_picture(of);
   if (request.kind == "max-density") return max_density_picture(of);
-  if (request.kind == "map") return map_of(of);
+  if (request.kind == "map") {
+    return map_picture(of, feature_map_points(store, request.map), names_of(request.map));
+  }
   if (request.kind == "windows") return windows_picture(of, features);
   if (request.kind == "distribution") {
     return features.empty() ? site_distribution_picture(of) : distribution_picture(of, features);
   }
   SamplesShown shown{.tokenizer = store.tokenizer.get()};
-  if (request.top) shown.top = *request.top;
+  if (request.samples) shown.top = *request.samples;
   if (request.context) shown.context = *request.context;
   return samples_picture(of, features.front(), shown);
 }
@@ -158,7 +165,7 @@ constexpr const char* kFooter =
     "  distribution [FEATURE...]  how large active values are: of up to 8 features, or of the site as a whole\n"
     "  density                    how many features are how often active\n"
     "  max-density                largest activation of every feature against its density\n"
-    "  map                        features near each other where their decoder directions are (principal components)\n"
+    "  map                        features near each other where their decoder directions are (--method)\n"
     "  samples FEATURE            its strongest samples, each token the darker the more active it was there\n"
     "  windows FEATURE...         density and largest activation over the run, of up to 8 features\n"
     "\n"
@@ -180,9 +187,12 @@ void add_plot(CLI::App& program) {
   CLI::Option* format =
       sub->add_option("--format", request->format, "svg, png or pdf (default: as FILE ends, else svg)")
           ->check(CLI::IsMember({"svg", "png", "pdf"}))
-          ->type_name("");
-  sub->add_option("--top", request->top, "samples: how many (default: 20)")->check(CLI::Range(1, 100));
-  sub->add_option("--context", request->context, "samples: tokens to each side (default: 5)")->check(CLI::Range(0, 20));
+          ->type_name("FORMAT");
+  sub->add_option("--samples", request->samples, "Of the kind samples: how many (default: 20)")
+      ->check(CLI::Range(1, 100));
+  sub->add_option("--context", request->context, "Of the kind samples: tokens to show on each side (default: 5)")
+      ->check(CLI::Range(0, 20));
+  add_map_options(*sub, request->map);
   add_scope_option(*sub, request->store);
   add_site_option(*sub, request->store);
   add_tokenizer_option(*sub, request->store);
@@ -190,7 +200,10 @@ void add_plot(CLI::App& program) {
       ->excludes(output)
       ->excludes(format);
   sub->footer(kFooter);
-  sub->callback([request] { plot(*request); });
+  sub->callback([request, sub] {
+    request->map_asked = sub->count("--method") + sub->count("--seed") > 0;
+    plot(*request);
+  });
 }
 
 }  // namespace saetap::cli

@@ -12,6 +12,7 @@
 #include "integrations/analysis/visible_text.h"
 #include "integrations/cli/commands.h"
 #include "integrations/cli/failure.h"
+#include "integrations/cli/help_format.h"
 #include "integrations/cli/plugin_location.h"
 #include "integrations/cli/shell_quote.h"
 #include "integrations/tokenizers/tokenizer.h"
@@ -119,7 +120,7 @@ void record(const RecordRequest& request, const std::vector<std::string>& comman
 }
 
 // The command behind "--" is none of CLI11's options, so its own usage line would not show it.
-class RecordHelp : public CLI::Formatter {
+class RecordHelp : public HelpFormat {
  public:
   std::string make_usage(const CLI::App*, std::string) const override {
     return "Usage: saetap record [OPTIONS] -- COMMAND [ARGUMENTS...]\n";

@@ -102,9 +102,7 @@ void add_report(CLI::App& program) {
   add_sort_option(*sub, options->sort);
   sub->add_option("--top", options->top, "How many features")->check(CLI::PositiveNumber)->capture_default_str();
   add_features_option(*sub, options->features);
-  sub->add_option("--samples", options->samples, "How many samples of each feature")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  add_samples_option(*sub, options->samples);
   add_scope_option(*sub, options->store);
   add_site_option(*sub, options->store);
   add_tokenizer_option(*sub, options->store);

@@ -7,6 +7,7 @@
 #include "integrations/cli/feature_text.h"
 #include "integrations/cli/histogram_text.h"
 #include "integrations/cli/opened_store.h"
+#include "integrations/cli/shared_options.h"
 #include "integrations/cli/table.h"
 #include "integrations/cli/unembedding.h"
 
@@ -82,18 +83,15 @@ void add_show(CLI::App& program) {
   CLI::App* sub = program.add_subcommand("show", "Show one feature: its figures, its tokens, its samples");
   add_store_argument(*sub, request->store);
   sub->add_option("FEATURE", request->feature, "Number of the feature")->required();
-  sub->add_option("--top", request->wanted.samples, "How many samples to show")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  sub->add_option("--context", request->wanted.context, "Tokens to show on each side (default: as many as were kept)")
-      ->check(CLI::Range(0, 100000));
+  add_samples_option(*sub, request->wanted.samples);
+  add_context_option(*sub, request->wanted.context);
   add_unembedding_option(*sub, request->unembedding);
   add_color_option(*sub, request->color);
   add_scope_option(*sub, request->store);
   add_site_option(*sub, request->store);
   add_tokenizer_option(*sub, request->store);
   add_json_option(*sub, request->store);
-  sub->footer("Example: saetap show activation_samples 1730 --top 10");
+  sub->footer("Example: saetap show activation_samples 1730 --samples 10");
   sub->callback([request] { show(*request); });
 }
 

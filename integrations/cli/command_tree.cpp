@@ -29,24 +29,6 @@ ValueKind kind_of(const Argument& argument, bool operand) {
   return ValueKind::other;
 }
 
-Argument argument_of(const CLI::Option& option) {
-  Argument argument;
-  const bool operand = option.get_positional();
-  if (operand) argument.names.push_back(option.get_single_name());
-  for (const std::string& name : option.get_snames()) argument.names.push_back("-" + name);
-  for (const std::string& name : option.get_lnames()) argument.names.push_back("--" + name);
-  const std::string type = option.get_items_expected_max() == 0 ? "" : option.get_type_name();
-  argument.choices = choices_in(type);
-  argument.value = value_name(type.substr(0, type.find(':')));
-  argument.kind = kind_of(argument, operand);
-  argument.description = option.get_description();
-  argument.standard = option.get_default_str();
-  argument.environment = option.get_envname();
-  argument.required = option.get_required();
-  argument.many = option.get_items_expected_max() > 1;
-  return argument;
-}
-
 Command command_of(const CLI::App& app) {
   Command command{app.get_name(), app.get_description(), {}, {}, {}, ""};
   for (const CLI::Option* option : app.get_options()) {
@@ -65,6 +47,39 @@ Command command_of(const CLI::App& app) {
 }
 
 }  // namespace
+
+Argument argument_of(const CLI::Option& option) {
+  Argument argument;
+  const bool operand = option.get_positional();
+  if (operand) argument.names.push_back(option.get_single_name());
+  for (const std::string& name : option.get_snames()) argument.names.push_back("-" + name);
+  for (const std::string& name : option.get_lnames()) argument.names.push_back("--" + name);
+  const std::string type = option.get_items_expected_max() == 0 ? "" : option.get_type_name();
+  argument.choices = choices_in(type);
+  argument.value = value_name(type.substr(0, type.find(':')));
+  argument.kind = kind_of(argument, operand);
+  argument.description = option.get_description();
+  argument.standard = option.get_default_str();
+  argument.environment = option.get_envname();
+  argument.required = option.get_required();
+  argument.many = option.get_items_expected_max() > 1;
+  return argument;
+}
+
+std::string value_of(const Argument& argument) {
+  const bool operand = !argument.names.front().starts_with('-');
+  if (argument.choices.empty()) return operand ? "" : argument.value;
+  std::string choices;
+  for (const std::string& choice : argument.choices) choices += (choices.empty() ? "" : "|") + choice;
+  return choices;
+}
+
+std::string told(const Argument& argument) {
+  std::string text = argument.description;
+  if (!argument.standard.empty()) text += " (default: " + argument.standard + ")";
+  if (argument.required && argument.names.front().starts_with('-')) text += " (required)";
+  return text;
+}
 
 std::vector<Command> commands_of(const CLI::App& program) {
   std::vector<Command> commands;

@@ -31,6 +31,13 @@ struct Command {
   std::string example;
 };
 
+[[nodiscard]] Argument argument_of(const CLI::Option& option);
+
+// What stands for its value: "FILE", "max|mean"; empty for a flag, and for an operand that is no choice.
+[[nodiscard]] std::string value_of(const Argument& argument);
+// Its description, with what it is by default, or that it is required.
+[[nodiscard]] std::string told(const Argument& argument);
+
 // In the order in which they were added.
 [[nodiscard]] std::vector<Command> commands_of(const CLI::App& program);
 

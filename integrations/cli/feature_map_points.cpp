@@ -16,7 +16,9 @@
 
 #include "integrations/cli/active_directions.h"
 #include "integrations/cli/failure.h"
+#include "integrations/cli/held_signals.h"
 #include "integrations/cli/map_features.h"
+#include "integrations/cli/shared_options.h"
 
 namespace saetap::cli {
 namespace fs = std::filesystem;
@@ -74,7 +76,7 @@ std::string python() {
 }
 
 // What it says on stderr goes to a file. Its exit status; a signal counts as 128 and its number.
-int run(std::vector<std::string> words, const fs::path& errors) {
+int run(std::vector<std::string> words, const fs::path& errors, const HeldSignals& signals) {
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
@@ -82,15 +84,19 @@ int run(std::vector<std::string> words, const fs::path& errors) {
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, errors.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setsigmask(&attributes, &signals.usual());
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
   pid_t child = 0;
-  const int failed = posix_spawnp(&child, words.front().c_str(), &actions, nullptr, pointers.data(), environ);
+  const int failed = posix_spawnp(&child, words.front().c_str(), &actions, &attributes, pointers.data(), environ);
+  posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) {
     throw Failure(Status::bad_input, words.front() + " cannot be started: " + std::strerror(failed) +
                                          "; UMAP and t-SNE need Python, named in SAETAP_PYTHON or found as python3");
   }
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  const int status = signals.wait_for(child);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -104,12 +110,13 @@ std::string last_line(const fs::path& path) {
 }
 
 FeatureMap points_by_python(const UnitDirections& directions, const MapRequest& request) {
+  const HeldSignals signals;  // Ctrl-C leaves no folder
   const TemporaryFolder folder;
   written(folder / "map_features.py") << kMapFeaturesScript;
   write_npy(folder / "directions.npy", directions);
   const int status = run({python(), folder / "map_features.py", request.method, std::to_string(request.seed),
                           folder / "directions.npy", folder / "points"},
-                         folder / "errors");
+                         folder / "errors", signals);
   if (status != 0) {
     const std::string reason = last_line(folder / "errors");
     throw Failure(Status::bad_input,
@@ -138,9 +145,7 @@ void add_map_options(CLI::App& command, MapRequest& request) {
       ->check(CLI::IsMember({"pca", "umap", "tsne"}))
       ->type_name("METHOD")
       ->capture_default_str();
-  command.add_option("--seed", request.seed, "Of UMAP and t-SNE; the same one gives the same map")
-      ->check(CLI::Range(0u, 0xFFFFFFFFu))
-      ->capture_default_str();
+  add_seed_option(command, request.seed);
 }
 
 FeatureMap feature_map_points(const OpenedStore& store, const MapRequest& request) {

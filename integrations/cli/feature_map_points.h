@@ -15,7 +15,7 @@ struct MapRequest {
   std::uint64_t seed = 1;      // of the latter two
 };
 
-// --method and --seed.
+// --method and --seed, wherever a map is made.
 void add_map_options(CLI::App& command, MapRequest& request);
 
 // Of the features that were active in what is read and have a direction. PCA is built in; UMAP and t-SNE are run with

@@ -31,21 +31,8 @@ std::string bold(std::string_view text) {
 std::string heading(const Argument& option) {
   std::string names;
   for (const std::string& name : option.names) names += (names.empty() ? "" : ", ") + bold(name);
-  const bool operand = !option.names.front().starts_with('-');
-  if (option.value.empty() || (operand && option.choices.empty())) return names;
-  std::string value = option.value;
-  if (!option.choices.empty()) {
-    value.clear();
-    for (const std::string& choice : option.choices) value += (value.empty() ? "" : "|") + choice;
-  }
-  return names + " \\fI" + escaped(value) + "\\fR";
-}
-
-std::string told(const Argument& argument) {
-  std::string text = argument.description;
-  if (!argument.standard.empty()) text += " (default: " + argument.standard + ")";
-  if (argument.required && argument.names.front().starts_with('-')) text += " (required)";
-  return escaped(text);
+  const std::string value = value_of(option);
+  return value.empty() ? names : names + " \\fI" + escaped(value) + "\\fR";
 }
 
 // "Reads stores." as it stands behind a name in an index of manual pages: "reads stores".
@@ -60,7 +47,7 @@ std::string section_of(const Command& command) {
   for (const auto* arguments : {&command.operands, &command.options}) {
     for (const Argument& argument : *arguments) {
       if (argument.names.back() == "--help") continue;
-      text += ".TP\n" + heading(argument) + "\n" + told(argument) + "\n";
+      text += ".TP\n" + heading(argument) + "\n" + escaped(told(argument)) + "\n";
     }
   }
   if (!command.notes.empty()) text += ".PP\n";
@@ -74,7 +61,9 @@ std::string entry(std::string_view name, std::string_view text) {
 
 std::string environment_of(std::span<const Command> commands) {
   std::map<std::string, std::string> variables{
-      {"SAETAP_LIBRARY_DIR", "The folder of libsaetap.so and libsaetap_preload.so, if they are not beside saetap."}};
+      {"SAETAP_LIBRARY_DIR", "The folder of libsaetap.so and libsaetap_preload.so, if they are not beside saetap."},
+      {"SAETAP_PYTHON", "The Python that makes maps by UMAP and t-SNE, in place of python3."},
+      {"NO_COLOR", "Where it is set and not empty, nothing is coloured unless --color always says so."}};
   for (const Command& command : commands) {
     for (const Argument& option : command.options) {
       if (option.environment.empty()) continue;

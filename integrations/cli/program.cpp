@@ -4,6 +4,7 @@
 #include <csignal>
 #include <exception>
 #include <iostream>
+#include <memory>
 #include <new>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "integrations/analysis/visible_text.h"
 #include "integrations/cli/commands.h"
 #include "integrations/cli/failure.h"
+#include "integrations/cli/help_format.h"
 #include "integrations/cli/near_miss.h"
 
 namespace saetap::cli {
@@ -85,6 +87,7 @@ int parse_and_run(CLI::App& program, int argc, char** argv) {
 
 int run_program(int argc, char** argv) {
   CLI::App program{"Reads the features of sparse autoencoders by their strongest real examples.", "saetap"};
+  program.formatter(std::make_shared<HelpFormat>());
   program.set_version_flag("--version", "saetap " SAETAP_VERSION);
   program.require_subcommand(1);
   program.footer("Example: saetap record -- ./trainer train.json && saetap features activation_samples");

@@ -22,6 +22,23 @@ void add_features_option(CLI::App& command, std::vector<std::int64_t>& features)
       ->type_name("N,N,...");
 }
 
+void add_samples_option(CLI::App& command, std::size_t& samples) {
+  command.add_option("--samples", samples, "How many samples of each feature")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+}
+
+void add_context_option(CLI::App& command, std::optional<std::uint32_t>& context) {
+  command.add_option("--context", context, "Tokens to show on each side (default: as many as were kept)")
+      ->check(CLI::Range(0, 100000));
+}
+
+void add_seed_option(CLI::App& command, std::uint64_t& seed) {
+  command.add_option("--seed", seed, "Of what is left to chance: the same one gives the same result")
+      ->check(CLI::Range(0u, 0xFFFFFFFFu))
+      ->capture_default_str();
+}
+
 void add_tokenizer_option(CLI::App& command, std::string& tokenizer, const std::string& otherwise) {
   command
       .add_option("--tokenizer", tokenizer,

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,12 @@ void add_new_store_option(CLI::App& command, std::string& output);
 void add_force_option(CLI::App& command, bool& force);
 // --features N,N,...: in place of those that --top and --sort choose.
 void add_features_option(CLI::App& command, std::vector<std::int64_t>& features);
+// --samples N. The default is what `samples` is.
+void add_samples_option(CLI::App& command, std::size_t& samples);
+// --context N: nothing is as many as were kept.
+void add_context_option(CLI::App& command, std::optional<std::uint32_t>& context);
+// --seed N. The default is what `seed` is.
+void add_seed_option(CLI::App& command, std::uint64_t& seed);
 // --tokenizer FILE. `otherwise`: where the text comes from without it.
 void add_tokenizer_option(CLI::App& command, std::string& tokenizer, const std::string& otherwise);
 void add_json_option(CLI::App& command, bool& json);

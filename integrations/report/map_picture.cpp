@@ -19,8 +19,7 @@ struct DensityKind {
 };
 
 std::vector<DensityKind> density_kinds() {
-  return {{0, {"dead", {"#999999", "", MarkShape::cross}, 0.8}},
-          {1e-12, {"below 0.1 %", {"#56b4e9", "", MarkShape::ring}, 0.9}},
+  return {{0, {"below 0.1 %", {"#56b4e9", "", MarkShape::ring}, 0.9}},
           {0.001, {"0.1 to 1 %", {"#0072b2", "", MarkShape::dot}, 1}},
           {0.01, {"1 to 10 %", {"#d55e00", "", MarkShape::triangle}, 1.4}},
           {0.1, {"10 % and more", {"#000000", "", MarkShape::square}, 1.5}}};
@@ -103,7 +102,7 @@ Picture map_picture(const PictureRequest& request, const FeatureMap& map, const 
   PlotPage page({.title = "Map of the features by their decoder directions",
                  .caption = names.method + " " + cloud.rule() + (cloud.in_cells() ? "" : "Marks by density. ") +
                             "n = " + counted(features.size(), "feature") + " of " + count_text(all) +
-                            " that have a direction. " + source_text(request),
+                            " that were active and have a direction. " + source_text(request),
                  .legend = cloud.legend()},
                 {.height = kHeight});
   SvgDrawing& drawing = page.drawing();

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <iosfwd>
 #include <string>
-#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -22,10 +21,6 @@ struct PointTable {
   std::vector<PointColumn> columns;
   std::vector<std::vector<PointCell>> rows;  // as many cells as columns
 };
-
-// As RFC 4180 has it: in quotes where it has a comma, a quote or a line break. Where it begins with what a spreadsheet
-// takes for a formula, or with an apostrophe, there is an apostrophe before it.
-[[nodiscard]] std::string csv_field(std::string_view text);
 
 // A head of "name [unit]", then a line for each row, ended by CR LF. Text is made
 // visible (see analysis/visible_text.h). What is not known or not finite is empty.

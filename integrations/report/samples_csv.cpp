@@ -7,6 +7,7 @@
 
 #include "integrations/analysis/excerpt.h"
 #include "integrations/analysis/visible_text.h"
+#include "integrations/report/csv_field.h"
 
 namespace saetap {
 namespace {
@@ -30,8 +31,8 @@ std::string hexadecimal(SequenceId sequence) {
 // The cells of what is known of the text.
 std::string text_cells(const Excerpt& excerpt) {
   if (!excerpt.known) return ",,,";
-  return std::to_string(excerpt.ids[excerpt.activating]) + "," + csv_cell(excerpt.before) + "," +
-         csv_cell(excerpt.token) + "," + csv_cell(excerpt.after);
+  return std::to_string(excerpt.ids[excerpt.activating]) + "," + csv_field(excerpt.before) + "," +
+         csv_field(excerpt.token) + "," + csv_field(excerpt.after);
 }
 
 void write_feature(std::ostream& out, const ExportRequest& request, const StoredSite& site, std::uint32_t feature,
@@ -39,7 +40,7 @@ void write_feature(std::ostream& out, const ExportRequest& request, const Stored
   const SamplesJsonOptions& listed = request.listed;
   const ScopeFacts& facts = listed.scope == Scope::recent ? site.recent : site.all_time;
   const std::uint32_t context = request.store.run().sample_context_size;
-  const std::string begin = csv_cell(visible(site.site.name)) + "," + std::to_string(feature) + "," +
+  const std::string begin = csv_field(visible(site.site.name)) + "," + std::to_string(feature) + "," +
                             std::to_string(active) + "," + std::to_string(facts.eligible) + ",";
   std::size_t rank = 0;
   for (const Sample& sample : request.store.samples(site.site.id, feature, listed.scope)) {
@@ -52,15 +53,6 @@ void write_feature(std::ostream& out, const ExportRequest& request, const Stored
 }
 
 }  // namespace
-
-std::string csv_cell(std::string_view visible_text) {
-  std::string text(visible_text);
-  if (text.find_first_of("=+-@'") == 0) text.insert(text.begin(), '\'');
-  if (text.find_first_of(",\"") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted.append(c == '"' ? 2 : 1, c);
-  return quoted + '"';
-}
 
 void write_samples_csv(std::ostream& out, const ExportRequest& request) {
   out << kColumns << kLineEnd;

@@ -2,8 +2,6 @@
 #pragma once
 
 #include <iosfwd>
-#include <string>
-#include <string_view>
 
 #include "integrations/report/export_request.h"
 
@@ -12,9 +10,5 @@ namespace saetap {
 // CSV as RFC 4180 has it, a sample a line below a line of names; memory does not grow with their number. Throws
 // StoreError.
 void write_samples_csv(std::ostream& out, const ExportRequest& request);
-
-// Visible text as a cell that no spreadsheet takes for a formula: where it begins with what would begin one, or with
-// an apostrophe, there is an apostrophe before it.
-[[nodiscard]] std::string csv_cell(std::string_view visible_text);
 
 }  // namespace saetap

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "integrations/analysis/confidence.h"
 #include "integrations/analysis/window_series.h"
 #include "integrations/report/picture_words.h"
 #include "integrations/report/pictures.h"
@@ -18,8 +19,15 @@ struct FeatureSeries {
 double density_of(const FeatureInWindow& one) {
   return one.statistics.density(one.window.eligible);
 }
+// Nothing where no token was counted.
+Interval likely_density_of(const FeatureInWindow& one) {
+  return share_interval(one.statistics.active, one.window.eligible).value_or(Interval{0, 0});
+}
 double size_of(const FeatureInWindow& one) {
   return std::abs(double{one.statistics.max});
+}
+Interval size_alone(const FeatureInWindow& one) {
+  return {size_of(one), size_of(one)};
 }
 double middle_of(const StoredWindow& window) {
   return (static_cast<double>(window.first_step) + static_cast<double>(window.last_step)) / 2;
@@ -39,22 +47,26 @@ PointTable table_of(const std::vector<FeatureSeries>& all) {
                                {"tokens", "tokens"},
                                {"active_tokens", "tokens"},
                                {"density", "share of tokens"},
+                               {"density_low", "share of tokens"},
+                               {"density_high", "share of tokens"},
                                {"max", "activation"}},
                    .rows = {}};
   for (const FeatureSeries& series : all) {
     for (const FeatureInWindow& one : series.windows) {
       const StoredWindow& window = one.window;
+      const Interval likely = likely_density_of(one);
       table.rows.push_back({std::uint64_t{series.feature}, window.window.number, kind_of(window), window.first_step,
-                            window.last_step, window.eligible, one.statistics.active, density_of(one),
-                            one.statistics.max});
+                            window.last_step, window.eligible, one.statistics.active, density_of(one), likely.low,
+                            likely.high, one.statistics.max});
     }
   }
   return table;
 }
 
-// One panel: a figure of every feature over the steps.
-template <typename Figure>
-void draw_panel(SvgDrawing& drawing, const std::vector<FeatureSeries>& all, const PlotFrame& frame, Figure figure) {
+// One panel: a figure of every feature over the steps, and between which values it is likely to be.
+template <typename Figure, typename Likely>
+void draw_panel(SvgDrawing& drawing, const std::vector<FeatureSeries>& all, const PlotFrame& frame, Figure figure,
+                Likely likely) {
   frame.draw_grid(drawing);
   for (std::size_t i = 0; i < all.size(); ++i) {
     const SeriesStyle& style = series_style(i);
@@ -65,6 +77,10 @@ void draw_panel(SvgDrawing& drawing, const std::vector<FeatureSeries>& all, cons
     for (const FeatureInWindow& one : all[i].windows) {
       const auto end = [&](std::uint64_t step) { return frame.at(static_cast<double>(step), figure(one)); };
       drawing.line(end(one.window.first_step), end(one.window.last_step), {.color = style.color, .width = 0.15});
+      const auto [low, high] = likely(one);
+      if (low == high) continue;
+      const double middle = middle_of(one.window);
+      drawing.line(frame.at(middle, low), frame.at(middle, high), {.color = style.color, .width = 0.25});
     }
     for (const PlotPoint& point : line) drawing.mark(style.shape, point, kMarkSize, style.color);
     drawing.end();
@@ -99,8 +115,8 @@ PlotWords words_of(const std::vector<FeatureSeries>& all, const PictureRequest& 
                                 : counted(all.size(), "feature") + " over the run";
   words.caption = "A mark in the middle of the steps of each window, a thin line along them: " +
                   counted(all.front().windows.size(), "window") +
-                  ", the last of which may still be open. n of each window (tokens) is in the table beside. " +
-                  whole_run_text(request);
+                  ", the last of which may still be open. Upright lines: " + kIntervalNote +
+                  ". n of each window (tokens) is in the table beside. " + whole_run_text(request);
   for (std::size_t i = 0; i < all.size() && all.size() > 1; ++i) {
     words.legend.push_back({.text = "feature " + std::to_string(all[i].feature), .style = series_style(i)});
   }
@@ -123,11 +139,13 @@ Picture windows_picture(const PictureRequest& request, std::span<const std::uint
   const PlotScale steps = PlotScale::linear(first, last);
   const PlotFrame upper({area.left, area.top, area.width, kPanel}, {"", steps, TickText::count},
                         {"largest activation", PlotScale::linear(0, largest(all, size_of))});
-  const PlotFrame lower({area.left, area.top + kPanel + kBetween, area.width, kPanel},
-                        {"step of the run", steps, TickText::count},
-                        {"density (% of tokens)", PlotScale::linear(0, largest(all, density_of)), TickText::percent});
-  draw_panel(page.drawing(), all, upper, size_of);
-  draw_panel(page.drawing(), all, lower, density_of);
+  const PlotFrame lower(
+      {area.left, area.top + kPanel + kBetween, area.width, kPanel}, {"step of the run", steps, TickText::count},
+      {"density (% of tokens)",
+       PlotScale::linear(0, largest(all, [](const auto& one) { return likely_density_of(one).high; })),
+       TickText::percent});
+  draw_panel(page.drawing(), all, upper, size_of, size_alone);
+  draw_panel(page.drawing(), all, lower, density_of, likely_density_of);
   return {page.finished(), table_of(all), counted(all.front().windows.size(), "window")};
 }
 

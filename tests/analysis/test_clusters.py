@@ -71,8 +71,8 @@ class Clusters(PlantedTest):
         self.assertEqual(once, self.ok_json("cluster", "-k", 30, "--seed", 5))
         self.assertNotEqual(once["clusters"], self.ok_json("cluster", "-k", 30, "--seed", 6)["clusters"])
 
-    def test_by_samples(self) -> None:
-        shown = self.ok_json("cluster", "--by", "samples", "--least", "0.2")
+    def test_by_places(self) -> None:
+        shown = self.ok_json("cluster", "--by", "places", "--least", "0.2")
         labels = labels_of(shown)
         self.assertGreater(len(labels), FEATURES // 2)
         # Only features of one planted cluster share a place.
@@ -103,9 +103,9 @@ class Clusters(PlantedTest):
     def test_what_cannot_be_asked(self) -> None:
         self.fails(2, "-k 1", "cluster", "-k", 1)
         self.fails(2, "-k 587", "cluster", "-k", 587)
-        self.fails(2, "--by decoder", "cluster", "--by", "samples", "-k", 4)
-        self.fails(2, "--by samples", "cluster", "--least", "0.5")
-        self.fails(2, "--least", "cluster", "--by", "samples", "--least", "0")
+        self.fails(2, "--by decoder", "cluster", "--by", "places", "-k", 4)
+        self.fails(2, "--by places", "cluster", "--least", "0.5")
+        self.fails(2, "--least", "cluster", "--by", "places", "--least", "0")
 
 
 run_tests()

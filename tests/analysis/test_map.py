@@ -4,10 +4,13 @@ import csv
 import io
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
 
 import numpy as np
-from planted import CLUSTERS, PlantedTest, run_tests
+from planted import CLUSTERS, SAETAP, PlantedTest, run_tests
 from sklearn.metrics import silhouette_score
 
 
@@ -57,6 +60,22 @@ class Map(PlantedTest):
         nowhere = {"SAETAP_PYTHON": "/nowhere/python", "TMPDIR": str(self.folder)}
         self.fails(2, "/nowhere/python cannot be started", "map", "--method", "tsne", **nowhere)
         self.assertEqual(list(self.folder.glob("saetap-map*")), [])
+
+    def test_what_is_told_to_end_leaves_no_folder(self) -> None:
+        temporary = self.folder / "ended"
+        temporary.mkdir()
+        python = self.folder / "slow_python"
+        python.write_text("#!/bin/sh\nexec sleep 60\n")
+        python.chmod(0o755)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            environment = os.environ | {"SAETAP_PYTHON": str(python), "TMPDIR": str(temporary)}
+            with subprocess.Popen([SAETAP, "map", str(self.folder), "--method", "tsne"], env=environment) as running:
+                while not any(temporary.glob("saetap-map*/errors")):  # what it started writes there
+                    self.assertIsNone(running.poll())
+                    time.sleep(0.01)
+                running.send_signal(number)
+                self.assertEqual(running.wait(), -number)
+            self.assertEqual(list(temporary.iterdir()), [])
 
     def test_a_package_that_is_not_there(self) -> None:
         """A package of the name that cannot be imported stands before any other."""

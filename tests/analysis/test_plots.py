@@ -17,6 +17,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import binomtest
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "cli"))
 
@@ -116,9 +117,9 @@ def centre(mark: ET.Element) -> tuple[float, float]:
 
 
 class PlotTest(StoreTest):
-    def plot(self, store: Path, *arguments: object, ending: str = "svg") -> tuple[Svg, list[str], list[dict]]:
+    def plot(self, store: Path, *arguments: object, ending: str = "svg", **extra: str) -> tuple[Svg, list[str], list[dict]]:
         name = self.folder / f"picture.{ending}"
-        done = saetap("plot", store, *arguments, "-o", name)
+        done = saetap("plot", store, *arguments, "-o", name, **extra)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn(str(name), done.stdout)
         head, rows = table(name.with_suffix(".csv"))
@@ -331,7 +332,10 @@ class Map(PlotTest):
         blobs = store.sql.execute("SELECT directions FROM decoder ORDER BY block").fetchall()
         directions = packed("f2", b"".join(blob for (blob,) in blobs)).astype(float).reshape(-1, 12)
         lengths = np.linalg.norm(directions, axis=1)
-        kept = lengths.nonzero()[0]
+        statistics = store.statistics()
+        active = np.array([statistics.get(one, (0, 0))[0] > 0 for one in range(len(lengths))])
+        self.assertTrue((~active & (lengths > 0)).any())
+        kept = (active & (lengths > 0)).nonzero()[0]
         unit = directions[kept] / lengths[kept, None]
         _, sizes, components = np.linalg.svd(unit - unit.mean(axis=0), full_matrices=False)
         components *= np.sign(components[np.arange(12), np.abs(components).argmax(axis=1)])[:, None]
@@ -339,7 +343,6 @@ class Map(PlotTest):
         picture, _, rows = self.plot(path, "map")
         self.assertEqual([int(row["feature"]) for row in rows], kept.tolist())
         np.testing.assert_allclose(np.stack([column(rows, "x"), column(rows, "y")], axis=1), expected, atol=1e-4)
-        statistics = store.statistics()
         self.assertEqual(
             [int(row["active_tokens"]) for row in rows], [statistics.get(one, (0, 0))[0] for one in kept.tolist()]
         )
@@ -349,8 +352,8 @@ class Map(PlotTest):
         x, y = picture.axis("x"), picture.axis("y")
         self.assertAlmostEqual(float(x(1) - x(0)), float(y(0) - y(1)), delta=0.3)  # one scale in both directions
         density = column(rows, "density")
-        kinds = np.digitize(density, [1e-12, 0.001, 0.01, 0.1])
-        self.assertEqual(set(kinds.tolist()), {0, 1, 2, 3, 4})
+        kinds = np.digitize(density, [0.001, 0.01, 0.1])
+        self.assertEqual(set(kinds.tolist()), {0, 1, 2, 3})
         for kind, series in enumerate(picture.groups("series")):
             own = (kinds == kind).nonzero()[0]
             marks = Svg.marks(series)
@@ -361,7 +364,18 @@ class Map(PlotTest):
                 np.testing.assert_allclose(places[:, 1], y(column(rows, "y")[own]), atol=0.05)
 
     def test_needs_directions(self) -> None:
-        self.fails(1, "were not saved in the run", "plot", self.folder / "no_tokens", "map")
+        self.fails(1, "no decoder directions were saved of this site", "plot", self.folder / "no_tokens", "map")
+
+    def test_tsne_is_the_map_of_saetap_map(self) -> None:
+        path = self.random_store("tsne.saetap", 200)
+        python = {"SAETAP_PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
+        how = ("--method", "tsne", "--seed", 5)
+        map_of = json.loads(self.ok("map", path, *how, "--json", **python))["points"]
+        picture, _, rows = self.plot(path, "map", *how, **python)
+        self.assertEqual([(int(row["feature"]), float(row["x"]), float(row["y"])) for row in rows],
+                         [(one["feature"], one["x"], one["y"]) for one in map_of])
+        self.assertIn("t-SNE of the decoder directions by their cosines, seed 5", picture.caption())
+        self.assertTrue({"t-SNE dimension 1", "t-SNE dimension 2"} <= set(picture.texts()))
 
 
 class Samples(PlotTest):
@@ -418,7 +432,7 @@ class Samples(PlotTest):
                 self.assertEqual(np.float32(row["activation"]), np.float32(activation))
 
     def test_rows_and_shades(self) -> None:
-        picture, _, rows = self.plot(self.usual, "samples", 0, "--top", 3)
+        picture, _, rows = self.plot(self.usual, "samples", 0, "--samples", 3)
         drawn = picture.groups("row")
         self.assertEqual(len(drawn), 3)
         ranks = [[row for row in rows if row["rank"] == str(rank + 1)] for rank in range(3)]
@@ -508,6 +522,9 @@ class Windows(PlotTest):
         )
         np.testing.assert_array_equal(np.float32(column(rows, "max")), np.float32([own[7] for own in expected]))
         np.testing.assert_allclose(column(rows, "density"), [own[6] / own[5] for own in expected], rtol=1e-12)
+        for row, own in zip(rows, expected, strict=True):
+            likely = binomtest(own[6], own[5]).proportion_ci(0.95, "exact")
+            np.testing.assert_allclose([float(row["density_low"]), float(row["density_high"])], list(likely), atol=1e-9)
         # Two panels, a series of each feature in both: the first one's marks are circles.
         self.assertEqual(len(picture.groups("series")), 4)
         first = [row for row in rows if row["feature"] == "0"]
@@ -612,7 +629,8 @@ class Files(PlotTest):
         self.fails(2, "plot samples takes one feature", "plot", self.usual, "samples", 1, 2)
         self.fails(2, "plot distribution takes up to 8 features", "plot", self.usual, "distribution", *range(8), 1)
         self.fails(2, "plot windows takes one to 8 features", "plot", self.usual, "windows")
-        self.fails(2, "--top and --context are for samples", "plot", self.usual, "density", "--top", 3)
+        self.fails(2, "--samples and --context are for the kind samples", "plot", self.usual, "density", "--samples", 3)
+        self.fails(2, "--method and --seed are for the kind map", "plot", self.usual, "density", "--method", "pca")
         self.fails(2, "--output excludes --json", "plot", self.usual, "density", "--json", "-o", "x.svg")
         self.fails(1, "there is no feature 8", "plot", self.usual, "samples", 8)
         self.fails(2, "it is a folder", "plot", self.usual, "density", "-o", self.svg_folder())

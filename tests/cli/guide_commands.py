@@ -43,12 +43,12 @@ def named_commands() -> list[tuple[int, str]]:
 
 def stale(shown: Shown, printed: str) -> list[str]:
     """Lines shown whose first word is nowhere in what was printed; and the first line, if less than half of its words are.
-    Figures and text differ from run to run."""
+    Figures and text differ from run to run, and so do the rows of a table, which are indented."""
     found = []
     lines = [line for line in shown.output if line.strip() and not line.startswith("…")]
     for line in lines:
         first = line.split()[0]
-        if re.search("[A-Za-z]{3}", first) and first not in printed:
+        if not line.startswith("  ") and re.search("[A-Za-z]{3}", first) and first not in printed:
             found.append(line)
     words = re.findall("[A-Za-z]{4,}", lines[0]) if lines else []
     if words and 2 * sum(word in printed for word in words) < len(words):

@@ -130,7 +130,7 @@ class Features(StoreTest):
 
 class Tokenizers(StoreTest):
     def test_without_tokens_rows_are_named_by_number(self) -> None:
-        done = saetap("show", self.folder / "no_tokens", 0, "--top", 1)
+        done = saetap("show", self.folder / "no_tokens", 0, "--samples", 1)
         self.assertEqual(done.returncode, 0)
         self.assertIn("the run names no tokenizer: token ids are shown", done.stderr)
         self.assertIn("step 10  (token not known)", done.stdout)

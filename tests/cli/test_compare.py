@@ -47,7 +47,7 @@ class Compare(StoreTest):
         compared = self.ok_json("compare", self.many, *self.features)
         self.compared = {one["feature"]: one for one in compared["features"]}
         self.pairs = {tuple(pair["features"]): pair for pair in compared["pairs"]}
-        self.shown = {feature: self.ok_json("show", self.many, feature, "--top", 5) for feature in self.features}
+        self.shown = {feature: self.ok_json("show", self.many, feature, "--samples", 5) for feature in self.features}
 
     def test_each_feature_is_as_show_has_it(self) -> None:
         self.assertEqual(list(self.compared), self.features)

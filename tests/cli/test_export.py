@@ -222,8 +222,12 @@ class Imported(Exports):
 
     def test_commands_read_it(self) -> None:
         shown, original = (json.loads(saetap("show", store, 0, "--json").stdout) for store in (self.store, self.usual))
-        for key in ("site", "feature", "density", "max", "mean", "std", "active_tokens", "tokens", "samples", "scope"):
+        for key in ("site", "feature", "density", "max", "mean", "std", "active_tokens", "samples", "scope"):
             self.assertEqual(shown[key], original[key], key)
+        # Of the strongest samples now, in a text of which only what is around samples is known.
+        self.assertEqual(shown["activating_tokens"]["among"], "strongest")
+        self.assertFalse(shown["activating_tokens"]["text_whole"])
+        self.assertEqual(sum(one["count"] for one in shown["activating_tokens"]["tokens"]), len(shown["samples"]))
         self.assertEqual((shown["decoder_nearest"], shown["random_samples"]), ([], []))
         said = saetap("features", self.store)
         self.assertIn("6 of 8 features are in the store; listed: 6", said.stdout)

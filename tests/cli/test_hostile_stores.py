@@ -39,7 +39,7 @@ COMMANDS = (
     ("similar", "--all", "--json"),
     ("similar", "--all", "--by", "places", "--top", "2"),
     ("cluster", "-k", "2", "--all-time"),
-    ("cluster", "--by", "samples", "--json"),
+    ("cluster", "--by", "places", "--json"),
     ("map",),
 )
 NAMES = (

@@ -118,7 +118,8 @@ class Markdown(ReportTest):
         for expected in (
             "Active on 20 of 160 tokens: density 12.5 % (7.81 % to 18.6 %) · mean ",
             "· max 7.50 ·",
-            "**nod** 3 (8.0 times)",
+            # 8 times as often as in the text, but that may be chance: p is 0.02.
+            "of 3 strongest samples: too few at random are known: **nod** 3\n",
             "Decoder-nearest: [1](#feature-1) (1.00), [2](#feature-2) (0)",
             "Strongest 3 of 3 samples kept:",
             "2. 7.26 · the **nod** ofding \\* the land. (step 11)\n",

@@ -34,8 +34,7 @@ def options_of(command: str) -> dict[str, tuple[str, str]]:
     for entry in re.split(r"\n  (?=-)", "\n" + told)[1:]:
         heading, description = re.split(r"\s{2,}", entry, maxsplit=1)
         names, _, value = heading.partition(" ")
-        value = re.split(r"[:=\[( ]", value)[0]
-        words = " ".join(description.split()).split(" (default")[0]
+        words = " ".join(description.split()).split(" (default")[0].split(" (required")[0]
         found[names.rpartition(",")[2]] = ("N" if value in ("INT", "UINT", "FLOAT", "X", "ROWS") else value, words)
     return found
 
@@ -59,6 +58,7 @@ class Consistency(StoreTest):
                 said = text.partition("Options:\n")[2]
                 for option in re.findall(r"(?<!\S)--?[a-z][a-z-]*", example.partition(" -- ")[0].partition("|")[0]):
                     self.assertRegex(said, rf"(?<![\w-]){option}(?![\w-])")
+                self.assertNotRegex(text, r"\b(UINT|INT|FLOAT|POSITIVE|REQUIRED)\b|:\{")  # CLI11's own words
                 self.assertEqual([line for line in text.splitlines() if len(line) > 220], [])
 
     def test_the_same_option_has_the_same_value_and_the_same_words(self) -> None:
@@ -69,7 +69,7 @@ class Consistency(StoreTest):
         for option, kinds in found.items():
             with self.subTest(option):
                 self.assertLessEqual(len(kinds), 1 + len(OWN_WORDS.get(option, ())), kinds)
-                self.assertEqual(len({value for value, _ in kinds}), 2 if option == "--output" else 1, kinds)
+                self.assertEqual(len({value for value, _ in kinds}), 2 if option in OWN_VALUES else 1, kinds)
 
     def test_short_names_belong_to_one_option(self) -> None:
         short = {}
@@ -88,16 +88,24 @@ OWN_WORDS = {
     "--omit-ids": ["index", "collect"],
     "--in-given-order": ["index", "collect"],
     "--tokenizer": ["collect", "import"],
-    "--output": ["record", "collect", "index", "import", "report"],
-    "--top": ["features", "show", "agree", "export", "report"],
-    "--samples": ["export", "report"],
-    "--context": ["show", "collect"],
+    "--output": ["record", "collect", "index", "import", "report", "similar", "plot"],
+    "--top": ["features", "agree", "export", "report", "similar", "cluster"],
+    "--samples": ["plot"],
+    "--context": ["plot", "collect"],
     "--site": ["agree", "export"],
     "--all-time": ["agree"],
-    "--all": ["inspect", "export"],
+    "--all": ["inspect", "export", "similar"],
     "--force": ["merge"],
-    "--json": ["export"],
+    "--json": ["export", "plot"],
+    "--format": ["export", "plot"],
+    "--method": ["collect"],  # of an SAE; elsewhere of making a map
+    "-k": ["collect"],
+    "--by": ["similar", "cluster"],
+    "--least": ["similar", "cluster"],
 }
+
+# A folder is no file, and what there is to choose from is a command's own.
+OWN_VALUES = ("--output", "--format", "--method", "--by")
 
 
 class Mistyped(StoreTest):
@@ -172,6 +180,7 @@ class Pipes(StoreTest):
 
     def test_nothing_is_coloured_or_cut_in_a_pipe(self) -> None:
         for command in (["info", self.usual], ["features", self.usual], ["show", self.usual, 0],
+                        ["compare", self.usual, 0, 1], ["similar", self.usual, 0], ["cluster", self.usual],
                         ["agree", self.usual, self.usual], ["report", self.usual, "-o", "-"]):
             text = self.ok(*command, COLUMNS="40")
             self.assertNotIn("\x1b", text)
@@ -194,7 +203,14 @@ class Json(StoreTest):
             "info": [[store], [self.folder / "no_tokens", "--all-time"]],
             "features": [[store]],
             "show": [[store, 0], [store, 7], [self.folder / "no_tokens", 0]],
+            "compare": [[store, 0, 1], [store, 0, 7], [self.folder / "no_tokens", 0, 1]],
+            "similar": [[store, 0], [store, 7], [store, "--all", "--least", 0], [store, "--all", "--top", 2]],
+            "cluster": [[store], [store, "--by", "places"]],
+            "map": [[store]],
+            "plot": [[store, "density"], [store, "max-density"], [store, "map"], [store, "distribution"],
+                     [store, "distribution", 0], [store, "samples", 0], [store, "windows", 0]],
             "agree": [[store, store, "--top", 3]],
+            "report": [[store], [self.folder / "no_tokens"]],
             "merge": [[self.folder / "merged.saetap", self.folder / "rank0", self.folder / "rank1"]],
             "export": [[store, "-o", out]],
             "import": [[data, "-o", self.folder / "imported.saetap"]],
@@ -257,7 +273,7 @@ class Completion(StoreTest):
         self.assertEqual(set(self.bash("saetap", "features", "")), stores)
         self.assertEqual(self.bash("saetap", "show", "us"), ["usual"])
         self.assertEqual(self.bash("saetap", "show", "usual", ""), [])  # a number
-        self.assertEqual(self.bash("saetap", "show", "--top", "3", "us"), ["usual"])
+        self.assertEqual(self.bash("saetap", "show", "--samples", "3", "us"), ["usual"])
         self.assertEqual(self.bash("saetap", "merge", "all", "usual", "two "), ["two words.saetap"])
         self.assertEqual(self.bash("saetap", "report", "usual", "-o", "us"), ["usual"])
         self.assertEqual(set(self.bash("saetap", "record", "-o", "two")), {"two_sites"})  # folders alone

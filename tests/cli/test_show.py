@@ -87,7 +87,7 @@ class Show(StoreTest):
         self.assertIn("\n1  10.03  step 0  the land of «nod»", text)
 
     def test_context_and_top(self) -> None:
-        text = self.ok("show", self.usual, 0, "--context", 1, "--top", 2)
+        text = self.ok("show", self.usual, 0, "--context", 1, "--samples", 2)
         self.assertIn("«nod»ding…\n", text)
         self.assertIn("the «nod» of…", text)
         self.assertNotIn("  step 12  ", text)
@@ -109,7 +109,7 @@ class Show(StoreTest):
         self.assertEqual(sample["activations"], [0, 7.26, 0, 0, 0, 0, 0, 0])
         narrow = self.ok_json("show", self.usual, 0, "--context", 1)["samples"][1]
         self.assertEqual((narrow["ids"], narrow["activations"]), ([7, 1, 9], [0, 7.26, 0]))
-        (unknown,) = json.loads(saetap("show", self.folder / "no_tokens", 0, "--top", 1, "--json").stdout)["samples"]
+        (unknown,) = json.loads(saetap("show", self.folder / "no_tokens", 0, "--samples", 1, "--json").stdout)["samples"]
         self.assertNotIn("activations", unknown)
 
     def test_features_without_samples_say_why(self) -> None:

@@ -42,7 +42,7 @@ def test_samples_are_those_that_the_program_shows(stores, saetap_program, kind, 
     with saetap.open(stores / kind) as store:
         for site in store.sites:
             for feature in range(site.features):
-                shown = program(saetap_program, "show", stores / kind, feature, "--site", site.id, "--top", 1000, all_time=all_time)
+                shown = program(saetap_program, "show", stores / kind, feature, "--site", site.id, "--samples", 1000, all_time=all_time)
                 samples = store.samples(feature, site.id, all_time)
                 assert len(samples) == shown["samples_kept"] == len(shown["samples"])
                 for sample, expected in zip(samples, shown["samples"]):
@@ -56,7 +56,7 @@ def test_samples_are_those_that_the_program_shows(stores, saetap_program, kind, 
 @SCOPES
 @pytest.mark.parametrize("context", [0, 1, 3, 100])
 def test_a_context_of_another_size_is_cut_as_the_program_cuts_it(stores, saetap_program, all_time, context):
-    shown = program(saetap_program, "show", stores / "usual", 2, "--top", 1000, "--context", context, all_time=all_time)
+    shown = program(saetap_program, "show", stores / "usual", 2, "--samples", 1000, "--context", context, all_time=all_time)
     samples = saetap.open(stores / "usual").samples(2, all_time=all_time, context=context)
     for sample, expected in zip(samples, shown["samples"]):
         same_sample(sample, expected)
