@@ -46,7 +46,7 @@ head -c $((rows * row_bytes)) demo/tokens.bin > demo/trained_tokens.bin
 "$bin/saetap" agree "$samples" "$final_samples"
 
 say "5. What they are as a whole: groups of features, a report, pictures"
-"$bin/saetap" cluster "$samples" --by samples --top 8
+"$bin/saetap" cluster "$samples" --by places --top 8
 "$bin/saetap" report "$samples" -o demo/report.md
 "$bin/saetap" report "$samples" --html -o demo/report.html
 "$bin/saetap" plot "$samples" density -o demo/density.png
