@@ -201,9 +201,13 @@ std::vector<std::optional<std::vector<ContextActivation>>> StoreReader::context_
 namespace {
 
 // The known tokens around position `at`, of which those behind `first` and before `last` are asked for: of an imported
-// store some between them are not known.
+// store some between them are not known. None if the one at `at` is not.
 void cut_at_unknown(const TokenRun& run, std::uint64_t at, std::uint64_t& first, std::uint64_t& last) {
   const auto known = [&](std::uint64_t position) { return run.tokens[position - run.first] != kUnknownToken; };
+  if (!known(at)) {
+    first = last;
+    return;
+  }
   std::uint64_t begin = at, end = at;
   while (begin > first && known(begin - 1)) --begin;
   while (end < last && known(end)) ++end;

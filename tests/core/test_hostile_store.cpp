@@ -217,6 +217,22 @@ TEST_CASE("rows that cannot be are refused, and cost no memory") {
                std::size(damages), "nothing: what is sound is read, the rest refused in a line");
 }
 
+TEST_CASE("a store that says it was imported, and of which any token is not known, is read") {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("unknown.saetap");
+  for (const int token : {0, 1, 7, 40, 63}) {  // of each segment
+    CAPTURE(token);
+    const std::string bytes = std::to_string(4 * token);
+    write_bytes(path, rich_store());
+    change(path,
+           "INSERT INTO meta VALUES('imported_scope', 'recent'), ('imported_top_features', '10'), "
+           "('imported_samples_per_feature', '10')");
+    change(path, "UPDATE sequence SET tokens = CAST(substr(tokens, 1, " + bytes +
+                     ") || x'FFFFFFFF' || substr(tokens, " + bytes + " + 5) AS BLOB) WHERE length(tokens) > " + bytes);
+    CHECK(complaint(path) == "read");
+  }
+}
+
 TEST_CASE("a table that is a query is refused: it may never end") {
   const TemporaryFolder folder;
   const std::string path = folder.file("query.saetap");
