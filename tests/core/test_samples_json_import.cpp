@@ -156,3 +156,16 @@ TEST_CASE("a sample without a context has none, though others tell of the text o
   }
   CHECK(again["samples"] == samples);
 }
+
+TEST_CASE("figures of a feature that contradict the file's others are refused") {
+  const OneFeature sound;
+  CHECK(sound.refusal().empty());
+  OneFeature one;
+  one.feature()["statistics"]["active_count"] = 21;
+  CHECK(one.refusal() == "not a samples.json of saetap (a feature active on more tokens than were counted)");
+  for (const double max : {19.5, -19.5, 0.0}) {
+    OneFeature other;
+    other.feature()["statistics"]["max"] = max;
+    CHECK(other.refusal() == "not a samples.json of saetap (a max below a feature's strongest sample)");
+  }
+}
