@@ -53,18 +53,6 @@ Json parse(const std::string& path, const std::function<void(std::size_t site, c
   return json;
 }
 
-// Turns what `read` finds wrong into a StoreError.
-template <typename Read>
-auto of_samples_json(const std::string& path, Read read) {
-  try {
-    return read();
-  } catch (const StoreError&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw StoreError(path + ": not a samples.json of saetap (" + error.what() + ")");
-  }
-}
-
 // What no store may say.
 void check_head(const SamplesJson& head) {
   const bool sound = head.sample_context_size <= kMostContext && head.max_samples_per_feature <= kMostSamples &&

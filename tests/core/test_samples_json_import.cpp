@@ -169,3 +169,10 @@ TEST_CASE("figures of a feature that contradict the file's others are refused") 
     CHECK(other.refusal() == "not a samples.json of saetap (a max below a feature's strongest sample)");
   }
 }
+
+TEST_CASE("memory that runs out while a samples.json is read is not taken for a fault of the file") {
+  OneFeature one;
+  ImportOptions options;
+  options.progress = [](std::uint64_t) { throw std::bad_alloc(); };
+  CHECK_THROWS_AS((void)one.imported(options), std::bad_alloc);
+}
