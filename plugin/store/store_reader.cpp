@@ -263,8 +263,10 @@ void StoreReader::each_segment(const std::function<void(const StoredSegment&)>& 
 std::vector<std::pair<std::int32_t, std::uint64_t>> StoreReader::token_counts(int site, Scope scope) const {
   TokenCounts all;
   for (const PartKind kind : {PartKind::open, PartKind::closed, PartKind::past}) {
+  const auto parts = read_token_counts(state_->database, state_->site(site).id);
+  if (!parts) return {};
     if (kind == PartKind::past && scope == Scope::recent) continue;
-    add_token_counts(state_->database, state_->site(site).id, kind, all);
+    all.add((*parts)[static_cast<std::size_t>(kind)]);
   }
   std::vector<std::pair<std::int32_t, std::uint64_t>> counts;
   for (std::size_t number = 0; number < all.blocks(); ++number) {

@@ -167,7 +167,8 @@ class StoreReader {
     return static_cast<std::int64_t>(a) < static_cast<std::int64_t>(b);
   }
   // How many of the rows that counted were of each token, by ascending id; of the others it is not known. Empty where
-  // the store does not have it (written before there was such a table, or with redact "tokens").
+  // the store does not have it (written before there was such a table, gone on with by a saetap that did not know it,
+  // or with redact "tokens").
   [[nodiscard]] std::vector<std::pair<std::int32_t, std::uint64_t>> token_counts(int site, Scope scope) const;
   // The text of tokens as a callback of the run gave it, by ascending id; mostly empty. Bytes, not always whole
   // characters.

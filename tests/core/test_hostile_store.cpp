@@ -167,6 +167,7 @@ TEST_CASE("rows that cannot be are refused, and cost no memory") {
       {"UPDATE token_count SET block = 4095", "read"},
       {"UPDATE token_count SET counts = x'FFFFFFFFFFFFFFFF'", "more rows of tokens than can be"},
       {"UPDATE token_count SET counts = x'FFFFFFFFFFFFFF3F'", "more rows of tokens than can be"},
+      {"UPDATE token_count SET counts = x'FFFFFF0000000000'", "read"},
       {"UPDATE token_count SET counts = x'FFFFFFFFFFFFFF7F' WHERE part = 'past'", "more rows of tokens than can be"},
       {"ALTER TABLE token_count RENAME TO t; CREATE TABLE token_count(site, part, block, counts); INSERT INTO "
        "token_count SELECT * FROM t; INSERT INTO token_count SELECT * FROM t",
