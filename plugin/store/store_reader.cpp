@@ -52,7 +52,9 @@ struct StoreReader::State {
     database.execute("PRAGMA cache_size = -65536");  // contexts lie all over the file
     run = read_run_facts(database);
     sites = read_sites(database);
-    for (StoredSite& site : sites) site.has_past = !run.imported || site.recent.eligible == site.all_time.eligible;
+    for (StoredSite& site : sites) {
+      site.all_time_readable = !run.imported || site.recent.eligible == site.all_time.eligible;
+    }
     runs = read_runs(database);
     samples = database.prepare(
         "SELECT activation, sequence, position, step, context_count, context_offset, context_activation, alike FROM "
@@ -261,10 +263,10 @@ void StoreReader::each_segment(const std::function<void(const StoredSegment&)>& 
 }
 
 std::vector<std::pair<std::int32_t, std::uint64_t>> StoreReader::token_counts(int site, Scope scope) const {
-  TokenCounts all;
-  for (const PartKind kind : {PartKind::open, PartKind::closed, PartKind::past}) {
   const auto parts = read_token_counts(state_->database, state_->site(site).id);
   if (!parts) return {};
+  TokenCounts all;
+  for (const PartKind kind : {PartKind::open, PartKind::closed, PartKind::past}) {
     if (kind == PartKind::past && scope == Scope::recent) continue;
     all.add((*parts)[static_cast<std::size_t>(kind)]);
   }

@@ -100,7 +100,8 @@ struct StoredSite {
   ScopeFacts all_time;
   StoredTracing tracing;
   bool has_decoder = false;
-  bool has_past = true;  // false: of steps before the recent ones only the number of tokens is there (imported stores)
+  // False: of steps before the recent ones only the number of tokens is there (some imported stores).
+  bool all_time_readable = true;
 };
 
 // Tokens around a sample. `tokens[activating]` is the sample's own. Without known tokens, `tokens` is empty.
