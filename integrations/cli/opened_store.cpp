@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <unordered_set>
 #include <vector>
 
 #include "integrations/analysis/excerpt.h"
@@ -155,6 +156,16 @@ std::uint32_t checked_feature(const StoredSite& site, std::int64_t feature) {
                                          std::to_string(site.site.features - 1));
   }
   return static_cast<std::uint32_t>(feature);
+}
+
+std::vector<std::uint32_t> asked_features(const StoredSite& site, std::span<const std::int64_t> numbers) {
+  std::vector<std::uint32_t> features;
+  std::unordered_set<std::uint32_t> met;
+  for (const std::int64_t number : numbers) {
+    const std::uint32_t feature = checked_feature(site, number);
+    if (met.insert(feature).second) features.push_back(feature);
+  }
+  return features;
 }
 
 }  // namespace saetap::cli
