@@ -56,7 +56,7 @@ ActivatingTokens FactsReader::tokens_of(const FeatureFacts& facts) const {
   found.of = tokens.size();
   found.tokens = enriched_tokens(tokens, text_);
   found.text_tokens = text_.total();
-  found.text_whole = text_.whole();
+  found.text_counted = text_.counted();
   std::ranges::stable_sort(found.tokens, std::greater(), &EnrichedToken::count);
   return found;
 }

@@ -36,7 +36,7 @@ struct ActivatingTokens {
   std::uint64_t of = 0;               // how many known tokens they are among
   std::vector<EnrichedToken> tokens;  // commonest first, equal ones the most significant first
   std::uint64_t text_tokens = 0;      // in the text that they are held against
-  bool text_whole = false;            // false: what the store holds of it, an estimate
+  std::uint64_t text_counted = 0;     // how many were counted, of which these are known; 0: an estimate
 };
 
 // Those that came more than once; if none did, all.

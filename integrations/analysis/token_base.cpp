@@ -16,7 +16,7 @@ TokenBase::Counts counted_text(const StoreReader& store) {
 
 }  // namespace
 
-TokenBase::TokenBase(Counts counts, bool whole) : counts_(std::move(counts)), whole_(whole) {
+TokenBase::TokenBase(Counts counts, std::uint64_t counted) : counts_(std::move(counts)), counted_(counted) {
   std::sort(counts_.begin(), counts_.end());
   std::size_t kept = 0;
   for (const auto& [token, count] : counts_) {
@@ -32,9 +32,10 @@ TokenBase::TokenBase(Counts counts, bool whole) : counts_(std::move(counts)), wh
 }
 
 TokenBase TokenBase::read(const StoreReader& store, const StoredSite& site, Scope scope) {
-  Counts counts = store.token_counts(site.site.id, scope);
-  const bool whole = !counts.empty();
-  return {whole ? std::move(counts) : counted_text(store), whole};
+  const std::uint64_t counted = (scope == Scope::recent ? site.recent : site.all_time).eligible;
+  TokenBase base(store.token_counts(site.site.id, scope), counted);
+  if (base.total() > 0 && base.total() >= counted - base.total()) return base;
+  return {counted_text(store), 0};
 }
 
 std::uint64_t TokenBase::count(std::int32_t token) const {

@@ -68,8 +68,8 @@ SamplesJsonOptions listed(const ExportOptions& options, const StoreReader& reade
   }
   listed.top_features = static_cast<std::int64_t>(options.top.value_or(static_cast<std::size_t>(most)));
   listed.samples_per_feature = static_cast<std::int64_t>(options.samples.value_or(static_cast<std::size_t>(samples)));
-  for (const std::int64_t feature : options.features) {
-    listed.features.push_back(checked_feature(*listed_sites(reader, listed).front(), feature));
+  if (!options.features.empty()) {
+    listed.features = asked_features(*listed_sites(reader, listed).front(), options.features);
   }
   return listed;
 }

@@ -1,6 +1,5 @@
 #include <iostream>
 #include <memory>
-#include <unordered_set>
 
 #include "integrations/analysis/ranking.h"
 #include "integrations/cli/commands.h"
@@ -28,17 +27,6 @@ struct ReportOptions {
   std::vector<std::int64_t> features;  // instead of the top ones
 };
 
-// Each once: a section is linked to by its feature.
-std::vector<std::uint32_t> asked_features(const OpenedStore& store, const ReportOptions& options) {
-  std::vector<std::uint32_t> features;
-  std::unordered_set<std::uint32_t> met;
-  for (const std::int64_t number : options.features) {
-    const std::uint32_t feature = checked_feature(store.stored(), number);
-    if (met.insert(feature).second) features.push_back(feature);
-  }
-  return features;
-}
-
 std::vector<std::uint32_t> top_features(const OpenedStore& store, const ReportOptions& options) {
   const std::vector<FeatureStatistics> statistics = store.reader.statistics(store.site(), store.scope);
   std::vector<std::uint32_t> features;
@@ -50,15 +38,16 @@ std::vector<std::uint32_t> top_features(const OpenedStore& store, const ReportOp
 
 ReportRequest request_of(const OpenedStore& store, const ReportOptions& options) {
   const bool asked = !options.features.empty();
-  ReportRequest request{.store = store.reader,
-                        .site = store.stored(),
-                        .scope = store.scope,
-                        .scope_text = scope_text(store.stored(), store.scope, store.reader.run().lost_before),
-                        .features = asked ? asked_features(store, options) : top_features(store, options),
-                        .order = "The features asked for",
-                        .samples = options.samples,
-                        .tokenizer = store.tokenizer.get(),
-                        .progress = {}};
+  ReportRequest request{
+      .store = store.reader,
+      .site = store.stored(),
+      .scope = store.scope,
+      .scope_text = scope_text(store.stored(), store.scope, store.reader.run().lost_before),
+      .features = asked ? asked_features(store.stored(), options.features) : top_features(store, options),
+      .order = "The features asked for",
+      .samples = options.samples,
+      .tokenizer = store.tokenizer.get(),
+      .progress = {}};
   if (!asked) request.order = "The " + count_text(request.features.size()) + " features of highest " + options.sort;
   return request;
 }

@@ -37,6 +37,11 @@ Json json_of_logits(const std::vector<DirectionToken>& tokens, const Tokenizer* 
   return list;
 }
 
+Json counted_share(const ActivatingTokens& tokens) {
+  if (tokens.text_counted == 0) return nullptr;
+  return static_cast<double>(tokens.text_tokens) / static_cast<double>(tokens.text_counted);
+}
+
 }  // namespace
 
 Json json_of_figures(const FeatureFacts& facts) {
@@ -66,7 +71,8 @@ Json json_of_activating_tokens(const ActivatingTokens& tokens, const Tokenizer* 
   return {{"among", tokens.at_random ? "random" : "strongest"},
           {"of", tokens.of},
           {"text_tokens", tokens.text_tokens},
-          {"text_whole", tokens.text_whole},
+          {"text_whole", tokens.text_tokens > 0 && tokens.text_tokens == tokens.text_counted},
+          {"text_counted_share", counted_share(tokens)},
           {"tokens", std::move(list)}};
 }
 

@@ -195,9 +195,7 @@ void print_notes(const FeatureFacts& facts, const PageStyle& style) {
     std::cout << '\n' << style.colors.faint(std::string("In brackets: ") + kIntervalNote + ".") << '\n';
   }
   if (facts.tokens.tokens.empty()) return;
-  std::cout << style.colors.faint("The text: " + count_text(facts.tokens.text_tokens) + " tokens, " +
-                                  (facts.tokens.text_whole ? "all that were counted"
-                                                           : "an estimate: those that the store holds around samples") +
+  std::cout << style.colors.faint("The text: " + text_base_text(facts.tokens.text_tokens, facts.tokens.text_counted) +
                                   ". p: Fisher's exact test, one-sided, corrected by Holm for every token of the text.")
             << '\n';
 }

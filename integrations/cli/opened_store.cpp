@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <unordered_set>
 #include <vector>
 
 #include "integrations/analysis/excerpt.h"
@@ -54,8 +55,7 @@ std::unique_ptr<Tokenizer> chosen_tokenizer(const StoreReader& reader, const std
 Scope chosen_scope(const StoreReader& reader, bool all_time) {
   const auto& imported = reader.run().imported;
   if (!imported) return all_time ? Scope::all_time : Scope::recent;
-  const bool whole = std::ranges::all_of(reader.sites(), [](const StoredSite& site) { return site.has_past; });
-  if (all_time && !whole) {
+  if (all_time && !std::ranges::all_of(reader.sites(), &StoredSite::all_time_readable)) {
     throw Failure(Status::not_there, reader.path() +
                                          ": was made of a samples.json of the run's recent steps: of the others, that "
                                          "--all-time would read, nothing is there");
@@ -147,7 +147,7 @@ std::string scope_text(const StoredSite& site, Scope scope, std::uint64_t lost_b
   }
   return steps_text(site.recent) + " of " + std::to_string(all.first_step) + " to " + std::to_string(all.last_step) +
          ": " + percent_text(share_of(site.recent.eligible, all.eligible)) + " of the tokens collected" +
-         (site.has_past ? " (--all-time reads all)" : "");
+         (site.all_time_readable ? " (--all-time reads all)" : "");
 }
 
 std::uint32_t checked_feature(const StoredSite& site, std::int64_t feature) {
@@ -156,6 +156,16 @@ std::uint32_t checked_feature(const StoredSite& site, std::int64_t feature) {
                                          std::to_string(site.site.features - 1));
   }
   return static_cast<std::uint32_t>(feature);
+}
+
+std::vector<std::uint32_t> asked_features(const StoredSite& site, std::span<const std::int64_t> numbers) {
+  std::vector<std::uint32_t> features;
+  std::unordered_set<std::uint32_t> met;
+  for (const std::int64_t number : numbers) {
+    const std::uint32_t feature = checked_feature(site, number);
+    if (met.insert(feature).second) features.push_back(feature);
+  }
+  return features;
 }
 
 }  // namespace saetap::cli

@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "integrations/tokenizers/tokenizer.h"
 #include "plugin/store/store_reader.h"
@@ -64,5 +65,7 @@ void note_import(const StoreReader& reader);
 
 // The feature if the site has it. Throws Failure that says which ones there are.
 [[nodiscard]] std::uint32_t checked_feature(const StoredSite& site, std::int64_t feature);
+// All of them, in their order, each once. Throws as above.
+[[nodiscard]] std::vector<std::uint32_t> asked_features(const StoredSite& site, std::span<const std::int64_t> numbers);
 
 }  // namespace saetap::cli

@@ -4,6 +4,7 @@
 
 #include "integrations/analysis/activating_tokens.h"
 #include "integrations/report/report_chapters.h"
+#include "integrations/report/statistic_text.h"
 #include "integrations/report/suspicion_text.h"
 #include "plugin/number_text.h"
 
@@ -100,11 +101,11 @@ void write_overview(DocumentWriter& writer, const Report& report, const FactsRea
   writer.paragraph({plain(report.request.order + ". Densities are of " + count_text(report.material.eligible) +
                           " tokens. Tokens: the commonest at its random samples (where too few of these are known, at "
                           "its strongest), each with its count among as many as “of” says.")});
-  writer.paragraph({plain(
-      "Below, “12 times” beside a token says how much more frequent it is there than in " + count_text(text.total()) +
-      (text.whole() ? " tokens of the text" : " tokens of the text that was kept, an estimate") +
-      "; left out where chance may do that (Fisher's exact test, p above " + bound_text(kDiscoveryRate) +
-      " after Holm's correction). Intervals: " + kIntervalNote + ".")});
+  writer.paragraph(
+      {plain("Below, “12 times” beside a token says how much more frequent it is there than in the text (" +
+             text_base_text(text.total(), text.counted()) + ")" +
+             "; left out where chance may do that (Fisher's exact test, p above " + bound_text(kDiscoveryRate) +
+             " after Holm's correction). Intervals: " + kIntervalNote + ".")});
   writer.table(table);
 }
 

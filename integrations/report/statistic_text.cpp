@@ -36,6 +36,12 @@ std::string counted_among_text(const ActivatingTokens& tokens) {
          (tokens.at_random ? " active tokens drawn at random" : " strongest samples: too few at random are known");
 }
 
+std::string text_base_text(std::uint64_t tokens, std::uint64_t counted) {
+  if (counted == 0) return count_text(tokens) + " tokens, an estimate: those that the store holds around samples";
+  if (tokens == counted) return count_text(tokens) + " tokens, all that were counted";
+  return count_text(tokens) + " of " + count_text(counted) + " counted tokens, those that are known";
+}
+
 std::string p_text(double p) {
   if (p < 1e-300) return "< 1e-300";
   return formatted(p < 0.001 ? "%.0e" : "%.2g", p);

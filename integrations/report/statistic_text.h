@@ -1,6 +1,7 @@
 // Statistics of one feature in words.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "integrations/analysis/feature_facts.h"
@@ -13,6 +14,9 @@ namespace saetap {
 
 // "of 64 active tokens drawn at random": among which the activating tokens are counted.
 [[nodiscard]] std::string counted_among_text(const ActivatingTokens& tokens);
+// "1,900 of 2,400 counted tokens, those that are known": the text that tokens are held against. `counted`: see
+// TokenBase.
+[[nodiscard]] std::string text_base_text(std::uint64_t tokens, std::uint64_t counted);
 // "3e-41", "0.02", "< 1e-300"
 [[nodiscard]] std::string p_text(double p);
 // "210 times", "0.8 times"

@@ -8,17 +8,14 @@
 #include <cerrno>
 #include <cstring>
 
-#include "integrations/cli/failure.h"
+#include "integrations/tensor_files/tensor_file_error.h"
 
 namespace saetap::tensors {
-
-using cli::Failure;
-using cli::Status;
 
 MappedFile::MappedFile(const std::string& path) {
   // A pipe would wait for ever if it were opened to be read by us alone.
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor < 0) throw Failure(Status::bad_input, std::strerror(errno));
+  if (descriptor < 0) throw TensorFileError(std::strerror(errno));
   struct stat status {};
   const bool known = ::fstat(descriptor, &status) == 0;
   const bool regular = known && S_ISREG(status.st_mode);
@@ -26,9 +23,9 @@ MappedFile::MappedFile(const std::string& path) {
   void* memory = size > 0 ? ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0) : nullptr;
   const auto reason = memory == MAP_FAILED ? std::strerror(errno) : nullptr;
   ::close(descriptor);
-  if (!regular) throw Failure(Status::bad_input, S_ISDIR(status.st_mode) ? "it is a folder" : "it is no regular file");
-  if (size == 0) throw Failure(Status::bad_input, "the file is empty");
-  if (reason != nullptr) throw Failure(Status::bad_input, reason);
+  if (!regular) throw TensorFileError(S_ISDIR(status.st_mode) ? "it is a folder" : "it is no regular file");
+  if (size == 0) throw TensorFileError("the file is empty");
+  if (reason != nullptr) throw TensorFileError(reason);
   bytes_ = {static_cast<const std::byte*>(memory), size};
 }
 

@@ -10,7 +10,7 @@ namespace saetap::tensors {
 
 class MappedFile {
  public:
-  // Throws cli::Failure, without the path: it cannot be read, or is empty, or no regular file.
+  // Throws TensorFileError, without the path: it cannot be read, or is empty, or no regular file.
   explicit MappedFile(const std::string& path);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;

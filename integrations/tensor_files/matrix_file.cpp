@@ -7,27 +7,23 @@
 #include <bit>
 #include <cstring>
 
-#include "integrations/cli/failure.h"
+#include "integrations/tensor_files/tensor_file_error.h"
 #include "plugin/store/half.h"
 
 namespace saetap::tensors {
-
-using cli::Failure;
-using cli::Status;
 
 namespace {
 
 StoredTensor matrix_in(std::span<const std::byte> file, const TensorPlace& place) {
   const auto tensors = stored_tensors(file, place.file);
-  if (!tensors) throw Failure(Status::bad_input, "neither .npy nor .safetensors");
+  if (!tensors) throw TensorFileError("neither .npy nor .safetensors");
   std::vector<std::string> names;
   for (const StoredTensor& tensor : *tensors) names.push_back(tensor.name);
   const StoredTensor& chosen = (*tensors)[chosen_tensor(names, place.name)];
   const bool floats = chosen.type == NumberType::f32 || chosen.type == NumberType::f64 ||
                       chosen.type == NumberType::f16 || chosen.type == NumberType::bf16;
   if (chosen.shape.size() != 2 || !floats) {
-    throw Failure(Status::bad_input,
-                  shape_text(chosen) + "; a matrix of float32, float64, float16 or bfloat16 is needed");
+    throw TensorFileError(shape_text(chosen) + "; a matrix of float32, float64, float16 or bfloat16 is needed");
   }
   return chosen;
 }
@@ -50,8 +46,8 @@ MatrixFile::MatrixFile(const std::string& path) {
   try {
     file_ = std::make_shared<const MappedFile>(place.file);
     stored_ = matrix_in(file_->bytes(), place);
-  } catch (const Failure& failure) {
-    throw Failure(failure.status(), place.file + ": " + failure.what());
+  } catch (const TensorFileError& error) {
+    throw TensorFileError(place.file + ": " + error.what());
   }
 }
 

@@ -13,7 +13,7 @@ namespace saetap::tensors {
 class MatrixFile {
  public:
   // `path`: .npy or .safetensors, "FILE:NAME" where it holds several; float32, float64, float16 or bfloat16 with two
-  // dimensions. Throws cli::Failure that begins with the file's path.
+  // dimensions. Throws TensorFileError that begins with the file's path.
   explicit MatrixFile(const std::string& path);
 
   [[nodiscard]] std::size_t rows() const { return static_cast<std::size_t>(stored_.shape[0]); }

@@ -4,18 +4,15 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "integrations/cli/failure.h"
 #include "integrations/tensor_files/stored_tensor.h"
+#include "integrations/tensor_files/tensor_file_error.h"
 
 namespace saetap::tensors {
-
-using cli::Failure;
-using cli::Status;
 
 namespace {
 
 [[noreturn]] void refuse(const std::string& reason) {
-  throw Failure(Status::bad_input, reason);
+  throw TensorFileError(reason);
 }
 
 struct Type {

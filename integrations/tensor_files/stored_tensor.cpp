@@ -5,12 +5,9 @@
 #include <cstring>
 #include <filesystem>
 
-#include "integrations/cli/failure.h"
+#include "integrations/tensor_files/tensor_file_error.h"
 
 namespace saetap::tensors {
-
-using cli::Failure;
-using cli::Status;
 
 namespace {
 
@@ -68,9 +65,9 @@ void check_room(const StoredTensor& tensor, std::size_t file_bytes) {
   const auto bytes = tensor_bytes(tensor.type, tensor.shape);
   const std::uint64_t left = tensor.offset > file_bytes ? 0 : file_bytes - tensor.offset;
   if (bytes && tensor.offset <= file_bytes && *bytes <= left) return;
-  throw Failure(Status::bad_input, "its header promises " + shape_text(tensor) +
-                                       (bytes ? ", " + std::to_string(*bytes) + " bytes" : "") + ", and " +
-                                       std::to_string(left) + " are there");
+  throw TensorFileError("its header promises " + shape_text(tensor) +
+                        (bytes ? ", " + std::to_string(*bytes) + " bytes" : "") + ", and " + std::to_string(left) +
+                        " are there");
 }
 
 std::optional<std::vector<StoredTensor>> stored_tensors(std::span<const std::byte> file, const std::string& path) {
@@ -95,10 +92,9 @@ std::size_t chosen_tensor(std::span<const std::string> names, const std::string&
   if (!name.empty() && found != names.end()) return static_cast<std::size_t>(found - names.begin());
   std::string list;
   for (const auto& known : names) list += (list.empty() ? "" : ", ") + (known.empty() ? "one" : known);
-  throw Failure(Status::bad_input,
-                (name.empty() ? "which tensor? It holds " : "there is no tensor " + name + ", only ") +
-                    (list.empty() ? "none" : list) +
-                    (name.empty() && !list.empty() ? " (name one behind a colon, FILE:NAME)" : ""));
+  throw TensorFileError((name.empty() ? "which tensor? It holds " : "there is no tensor " + name + ", only ") +
+                        (list.empty() ? "none" : list) +
+                        (name.empty() && !list.empty() ? " (name one behind a colon, FILE:NAME)" : ""));
 }
 
 }  // namespace saetap::tensors

@@ -32,7 +32,7 @@ struct StoredTensor {
 [[nodiscard]] std::string shape_text(std::string_view type, std::span<const std::int64_t> shape);
 [[nodiscard]] std::string shape_text(const StoredTensor& tensor);
 
-// Each reads one format, and throws cli::Failure, without the path. The tensors lie within the file.
+// Each reads one format, and throws TensorFileError, without the path. The tensors lie within the file.
 [[nodiscard]] StoredTensor npy_tensor(std::span<const std::byte> file);
 [[nodiscard]] std::vector<StoredTensor> safetensors(std::span<const std::byte> file);
 
@@ -40,7 +40,7 @@ struct StoredTensor {
 [[nodiscard]] std::optional<std::vector<StoredTensor>> stored_tensors(std::span<const std::byte> file,
                                                                       const std::string& path);
 
-// Throws cli::Failure, without the path, if the file has no room for the tensor.
+// Throws TensorFileError, without the path, if the file has no room for the tensor.
 void check_room(const StoredTensor& tensor, std::size_t file_bytes);
 
 // "FILE:NAME". A file whose own name has a colon is meant as it is, if it is there.
@@ -50,7 +50,7 @@ struct TensorPlace {
 };
 [[nodiscard]] TensorPlace tensor_place(const std::string& path);
 
-// The index of the tensor of that name, or, if it is empty, of the only one. Throws cli::Failure, without the path.
+// The index of the tensor of that name, or, if it is empty, of the only one. Throws TensorFileError, without the path.
 [[nodiscard]] std::size_t chosen_tensor(std::span<const std::string> names, const std::string& name);
 
 }  // namespace saetap::tensors

@@ -9,7 +9,7 @@
 
 namespace saetap::tensors {
 
-// It may be read, not written, and keeps the mapping alive; one that is not aligned is a copy. Throws cli::Failure,
+// It may be read, not written, and keeps the mapping alive; one that is not aligned is a copy. Throws TensorFileError,
 // without the path, if the file has no room for such a shape.
 [[nodiscard]] at::Tensor mapped_tensor(const Mapping& file, const StoredTensor& stored);
 

@@ -5,6 +5,7 @@
 
 #include "integrations/cli/failure.h"
 #include "integrations/libtorch/first_line.h"
+#include "integrations/tensor_files/tensor_file_error.h"
 
 namespace saetap::tensors {
 
@@ -44,6 +45,8 @@ at::Tensor open_tensor(const std::string& path) {
     return chosen(tensors_of(std::make_shared<const MappedFile>(file), file), name).detach();
   } catch (const Failure& failure) {
     throw Failure(failure.status(), file + ": " + failure.what());
+  } catch (const TensorFileError& error) {
+    throw Failure(Status::bad_input, file + ": " + error.what());
   } catch (const std::exception& error) {
     throw Failure(Status::bad_input, file + ": LibTorch cannot read it: " + first_line(error));
   }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "integrations/cli/failure.h"
+#include "integrations/tensor_files/tensor_file_error.h"
 #include "integrations/tensors/tensor_file.h"
 
 namespace saetap::tensors {
@@ -25,8 +26,8 @@ at::Tensor open_raw(const std::string& path) {
   const auto file = [&] {
     try {
       return std::make_shared<const MappedFile>(path);
-    } catch (const Failure& failure) {
-      refuse(path, failure.what());
+    } catch (const TensorFileError& error) {
+      refuse(path, error.what());
     }
   }();
   const auto bytes = file->bytes().size();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -50,18 +51,6 @@ Json parse(const std::string& path, const std::function<void(std::size_t site, c
   Json json = Json::parse(file, callback, /*allow_exceptions=*/false);
   if (json.is_discarded()) throw StoreError(path + ": not valid JSON");
   return json;
-}
-
-// Turns what `read` finds wrong into a StoreError.
-template <typename Read>
-auto of_samples_json(const std::string& path, Read read) {
-  try {
-    return read();
-  } catch (const StoreError&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw StoreError(path + ": not a samples.json of saetap (" + error.what() + ")");
-  }
 }
 
 // What no store may say.
@@ -165,6 +154,7 @@ class ImportedFeatures {
       throw std::invalid_argument("a feature the site does not have");
     }
     if (!met_.emplace(site, feature.feature).second) throw std::invalid_argument("a feature twice");
+    check_figures(site, feature);
     if (feature.samples.size() > head_.max_samples_per_feature) {
       throw std::invalid_argument("more samples than max_samples_per_feature");
     }
@@ -174,6 +164,18 @@ class ImportedFeatures {
       if (!places.emplace(sample.sequence, sample.position).second) throw std::invalid_argument("a place twice");
       const bool in_order = i == 0 || stronger(feature.samples[i - 1].sample, sample);
       if (!in_order) throw std::invalid_argument("samples that are not in order, strongest first");
+    }
+  }
+
+  // What else the file says of a feature bounds its figures.
+  void check_figures(std::size_t site, const JsonFeature& feature) const {
+    if (feature.active_count > head_.sites.at(site).counted.eligible) {
+      throw std::invalid_argument("a feature active on more tokens than were counted");
+    }
+    if (feature.samples.empty()) return;
+    const float strongest = feature.samples.front().sample.activation;
+    if (std::abs(static_cast<float>(feature.max)) < std::abs(strongest)) {
+      throw std::invalid_argument("a max below a feature's strongest sample");
     }
   }
 

@@ -22,7 +22,8 @@ struct ImportOptions {
 [[nodiscard]] std::string tokenizer_of_samples_json(const std::string& path);
 
 // Writes the store `output` from the samples.json at `path`, whole or not at all; what is there already is replaced.
-// What is in the file is in the store to the last bit. Read feature by feature: memory does not grow with the file.
+// What is in the file is in the store to the last bit. Read feature by feature: memory grows by a number for each
+// feature, and by each different token and its text, not by the samples.
 // Throws StoreError: the file cannot be read, is no samples.json or contradicts itself; the store cannot be written.
 void import_samples_json(const std::string& path, const std::string& output, const ImportOptions& options);
 

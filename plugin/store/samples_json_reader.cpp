@@ -11,6 +11,14 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kLargestFile = std::size_t{1} << 30;  // the defaults make some MB
 
+std::string content_of(const std::string& path) {
+  try {
+    return file_content(path, kLargestFile);
+  } catch (const FileError& error) {
+    throw StoreError(path + ": cannot be read (" + error.what() + ")");
+  }
+}
+
 SamplesJson read_all(const Json& json) {
   SamplesJson all = samples_json_head_from(json);
   for (std::size_t i = 0; i < all.sites.size(); ++i) {
@@ -24,17 +32,11 @@ SamplesJson read_all(const Json& json) {
 }  // namespace
 
 SamplesJson read_samples_json(const std::string& path) {
-  try {
-    const Json json = Json::parse(file_content(path, kLargestFile), nullptr, false);
+  return of_samples_json(path, [&] {
+    const Json json = Json::parse(content_of(path), nullptr, false);
     if (json.is_discarded()) throw StoreError(path + ": not valid JSON");
     return read_all(json);
-  } catch (const StoreError&) {
-    throw;
-  } catch (const FileError& error) {
-    throw StoreError(path + ": cannot be read (" + error.what() + ")");
-  } catch (const std::exception& error) {
-    throw StoreError(path + ": not a samples.json of saetap (" + error.what() + ")");
-  }
+  });
 }
 
 }  // namespace saetap

@@ -52,7 +52,9 @@ struct StoreReader::State {
     database.execute("PRAGMA cache_size = -65536");  // contexts lie all over the file
     run = read_run_facts(database);
     sites = read_sites(database);
-    for (StoredSite& site : sites) site.has_past = !run.imported || site.recent.eligible == site.all_time.eligible;
+    for (StoredSite& site : sites) {
+      site.all_time_readable = !run.imported || site.recent.eligible == site.all_time.eligible;
+    }
     runs = read_runs(database);
     samples = database.prepare(
         "SELECT activation, sequence, position, step, context_count, context_offset, context_activation, alike FROM "
@@ -201,9 +203,13 @@ std::vector<std::optional<std::vector<ContextActivation>>> StoreReader::context_
 namespace {
 
 // The known tokens around position `at`, of which those behind `first` and before `last` are asked for: of an imported
-// store some between them are not known.
+// store some between them are not known. None if the one at `at` is not.
 void cut_at_unknown(const TokenRun& run, std::uint64_t at, std::uint64_t& first, std::uint64_t& last) {
   const auto known = [&](std::uint64_t position) { return run.tokens[position - run.first] != kUnknownToken; };
+  if (!known(at)) {
+    first = last;
+    return;
+  }
   std::uint64_t begin = at, end = at;
   while (begin > first && known(begin - 1)) --begin;
   while (end < last && known(end)) ++end;
@@ -257,10 +263,12 @@ void StoreReader::each_segment(const std::function<void(const StoredSegment&)>& 
 }
 
 std::vector<std::pair<std::int32_t, std::uint64_t>> StoreReader::token_counts(int site, Scope scope) const {
+  const auto parts = read_token_counts(state_->database, state_->site(site).id);
+  if (!parts) return {};
   TokenCounts all;
   for (const PartKind kind : {PartKind::open, PartKind::closed, PartKind::past}) {
     if (kind == PartKind::past && scope == Scope::recent) continue;
-    add_token_counts(state_->database, state_->site(site).id, kind, all);
+    all.add((*parts)[static_cast<std::size_t>(kind)]);
   }
   std::vector<std::pair<std::int32_t, std::uint64_t>> counts;
   for (std::size_t number = 0; number < all.blocks(); ++number) {

@@ -100,7 +100,8 @@ struct StoredSite {
   ScopeFacts all_time;
   StoredTracing tracing;
   bool has_decoder = false;
-  bool has_past = true;  // false: of steps before the recent ones only the number of tokens is there (imported stores)
+  // False: of steps before the recent ones only the number of tokens is there (some imported stores).
+  bool all_time_readable = true;
 };
 
 // Tokens around a sample. `tokens[activating]` is the sample's own. Without known tokens, `tokens` is empty.
@@ -167,7 +168,8 @@ class StoreReader {
     return static_cast<std::int64_t>(a) < static_cast<std::int64_t>(b);
   }
   // How many of the rows that counted were of each token, by ascending id; of the others it is not known. Empty where
-  // the store does not have it (written before there was such a table, or with redact "tokens").
+  // the store does not have it (written before there was such a table, gone on with by a saetap that did not know it,
+  // or with redact "tokens").
   [[nodiscard]] std::vector<std::pair<std::int32_t, std::uint64_t>> token_counts(int site, Scope scope) const;
   // The text of tokens as a callback of the run gave it, by ascending id; mostly empty. Bytes, not always whole
   // characters.

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "plugin/store/part_rows.h"
 #include "plugin/store/store_format.h"
 
 namespace saetap {
@@ -31,26 +32,53 @@ std::vector<std::uint64_t> read_block(const Statement& row, std::uint64_t left, 
   return counts;
 }
 
+// `rows`: that were read of other parts; these are added.
+TokenCounts read_part(Statement& select, PartKind kind, std::uint64_t& rows, const std::string& path) {
+  constexpr std::uint64_t kMostRows = std::numeric_limits<std::int64_t>::max();
+  TokenCounts counts;
+  select.bind(1, std::string_view(part_name(kind)));
+  std::int64_t before = -1;
+  while (select.step()) {
+    const std::int64_t number = select.integer(0);
+    const auto block = read_block(select, kMostRows - rows - counts.total(), path);
+    if (number == before) throw StoreError(path + ": the store is damaged (tokens counted twice)");
+    before = number;
+    counts.add_block(static_cast<std::size_t>(number), block);
+  }
+  rows += counts.total();
+  return counts;
+}
+
 }  // namespace
 
 void create_token_counts(Database& database) {
   database.execute(kCreateTokenCounts);
 }
 
-void add_token_counts(const Database& database, int site, PartKind kind, TokenCounts& counts) {
-  constexpr std::uint64_t kMostRows = std::numeric_limits<std::int64_t>::max();
-  if (!has_table(database)) return;
+std::optional<PartTokens> read_token_counts(const Database& database, int site) {
+  PartTokens parts;
+  if (!has_table(database)) return parts;
   Statement select =
       database.prepare("SELECT block, counts FROM token_count WHERE site = ? AND part = ? ORDER BY block");
-  select.bind(0, std::int64_t{site}).bind(1, std::string_view(part_name(kind)));
-  std::int64_t before = -1;
-  while (select.step()) {
-    const std::int64_t number = select.integer(0);
-    const auto block = read_block(select, kMostRows - counts.total(), database.path());
-    if (number == before) throw StoreError(database.path() + ": the store is damaged (tokens counted twice)");
-    before = number;
-    counts.add_block(static_cast<std::size_t>(number), block);
+  select.bind(0, std::int64_t{site});
+  std::uint64_t rows = 0;
+  bool fit = true;
+  for (const PartKind kind : {PartKind::open, PartKind::closed, PartKind::past}) {
+    TokenCounts& counts = parts[static_cast<std::size_t>(kind)] = read_part(select, kind, rows, database.path());
+    const auto part = read_part_row(database, site, kind);
+    fit = fit && counts.total() <= (part ? part->eligible : 0);
   }
+  if (!fit) return std::nullopt;
+  return parts;
+}
+
+void add_token_counts(const Database& database, int site, PartKind kind, TokenCounts& counts) {
+  if (const auto parts = read_token_counts(database, site)) counts.add((*parts)[static_cast<std::size_t>(kind)]);
+}
+
+void drop_wrong_token_counts(Database& database, int site) {
+  if (read_token_counts(database, site)) return;
+  database.prepare("DELETE FROM token_count WHERE site = ?").bind(0, std::int64_t{site}).run();
 }
 
 void write_token_counts(Database& database, int site, PartKind kind, const TokenCounts& counts, bool whole) {

@@ -75,6 +75,7 @@ class Json(Exports):
         self.assertEqual(numbers("--top", 2), [4, 3])
         self.assertEqual(numbers("--sort", "count"), [0, 1, 2, 3, 4, 5])
         self.assertEqual(numbers("--features", "7,2"), [7, 2])
+        self.assertEqual(numbers("--features", 3, 2, 3, 3), [3, 2])  # `saetap import` takes each once
         self.assertEqual(numbers("--all"), [4, 3, 2, 1, 0, 5])
         (site,) = json.loads(self.exported(self.usual, "--samples", 1))["sites"]
         self.assertEqual({len(feature["samples"]) for feature in site["top_features"]}, {1, 0})

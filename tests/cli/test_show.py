@@ -170,7 +170,7 @@ class Many(StoreTest):
         subprocess.run([MAKE_STORE, "many", str(cls.many)], check=True)
 
     def text_held_against(self, tokens: dict) -> list[int]:
-        if tokens["text_whole"]:
+        if tokens["text_counted_share"]:
             return tokens_of_text()
         with sqlite3.connect(f"file:{self.many}/samples.saetap?mode=ro", uri=True) as store:
             blobs = [blob for (blob,) in store.execute("SELECT tokens FROM sequence")]
@@ -222,6 +222,23 @@ class Many(StoreTest):
                 self.assertAlmostEqual(one["lift"], one["count"] / 64 / (text[one["id"]] / text.total()), places=9)
                 self.assertLess(abs(one["p"] / corrected[one["id"]] - 1), 1e-9)
         self.assertGreater(min(one["p"] for one in tokens["tokens"]), 0.05)  # feature 5 is active everywhere
+
+    def test_what_is_known_of_the_text_is_said(self) -> None:
+        path = self.folder / "more.saetap"
+        # As where other tokens were counted of which it is not known what they were.
+        for factor, share, said in (("1", 1, "2,400 tokens, all that were counted"),
+                                    ("3 / 2", 2 / 3, "2,400 of 3,600 counted tokens, those that are known"),
+                                    ("2", 1 / 2, "2,400 of 4,800 counted tokens, those that are known"),
+                                    ("5 / 2", None, " tokens, an estimate: those that the store holds around samples")):
+            shutil.copy(self.many / "samples.saetap", path)
+            with sqlite3.connect(path) as store:
+                store.execute(f"UPDATE part SET eligible = eligible * {factor}")
+            tokens = self.ok_json("show", path, 1, "--all-time")["activating_tokens"]
+            self.assertEqual((tokens["text_counted_share"], tokens["text_whole"]), (share, share == 1))
+            self.assertEqual(tokens["text_tokens"], Counter(self.text_held_against(tokens)).total())
+            self.assertIn("The text: " + (said if share else f"{tokens['text_tokens']:,}{said}"),
+                          self.ok("show", path, 1, "--all-time"))
+            self.assertIn(said, " ".join(self.ok("report", path, "--all-time", "--top", 2, "-o", "-").split()))
 
     def test_too_few_at_random_and_the_strongest_are_counted(self) -> None:
         tokens = self.ok_json("show", self.usual, 0)["activating_tokens"]

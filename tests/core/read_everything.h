@@ -31,7 +31,12 @@ inline void read_feature(const StoreReader& store, int site, std::uint32_t featu
   });
   try_to(refusals, [&] { (void)store.histogram(site, feature, scope).quantile(0.5); });
   for (const Sample& sample : samples) {
-    try_to(refusals, [&] { (void)store.context(sample, 20, 20); });
+    try_to(refusals, [&] {
+      const Context context = store.context(sample, 20, 20);
+      if (!context.tokens.empty() && context.activating >= context.tokens.size()) {
+        refusals.emplace_back("a sample outside of its own context");
+      }
+    });
   }
 }
 

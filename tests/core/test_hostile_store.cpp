@@ -167,6 +167,7 @@ TEST_CASE("rows that cannot be are refused, and cost no memory") {
       {"UPDATE token_count SET block = 4095", "read"},
       {"UPDATE token_count SET counts = x'FFFFFFFFFFFFFFFF'", "more rows of tokens than can be"},
       {"UPDATE token_count SET counts = x'FFFFFFFFFFFFFF3F'", "more rows of tokens than can be"},
+      {"UPDATE token_count SET counts = x'FFFFFF0000000000'", "read"},
       {"UPDATE token_count SET counts = x'FFFFFFFFFFFFFF7F' WHERE part = 'past'", "more rows of tokens than can be"},
       {"ALTER TABLE token_count RENAME TO t; CREATE TABLE token_count(site, part, block, counts); INSERT INTO "
        "token_count SELECT * FROM t; INSERT INTO token_count SELECT * FROM t",
@@ -215,6 +216,22 @@ TEST_CASE("rows that cannot be are refused, and cost no memory") {
   }
   record_fault("input", "rows of a store say what cannot be (sizes, lengths, numbers, missing blocks and tables)",
                std::size(damages), "nothing: what is sound is read, the rest refused in a line");
+}
+
+TEST_CASE("a store that says it was imported, and of which any token is not known, is read") {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("unknown.saetap");
+  for (const int token : {0, 1, 7, 40, 63}) {  // of each segment
+    CAPTURE(token);
+    const std::string bytes = std::to_string(4 * token);
+    write_bytes(path, rich_store());
+    change(path,
+           "INSERT INTO meta VALUES('imported_scope', 'recent'), ('imported_top_features', '10'), "
+           "('imported_samples_per_feature', '10')");
+    change(path, "UPDATE sequence SET tokens = CAST(substr(tokens, 1, " + bytes +
+                     ") || x'FFFFFFFF' || substr(tokens, " + bytes + " + 5) AS BLOB) WHERE length(tokens) > " + bytes);
+    CHECK(complaint(path) == "read");
+  }
 }
 
 TEST_CASE("a table that is a query is refused: it may never end") {

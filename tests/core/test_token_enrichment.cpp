@@ -8,19 +8,19 @@
 using saetap::TokenBase;
 
 TEST_CASE("a text's tokens add up, whatever order they come in") {
-  const TokenBase text({{7, 3}, {-2, 4}, {7, 2}, {9, 0}}, /*whole=*/true);
+  const TokenBase text({{7, 3}, {-2, 4}, {7, 2}, {9, 0}}, /*counted=*/12);
   CHECK(text.count(7) == 5);
   CHECK(text.count(-2) == 4);
   CHECK(text.count(9) == 0);
   CHECK(text.count(8) == 0);
   CHECK(text.total() == 9);
   CHECK(text.distinct() == 2);
-  CHECK(text.whole());
+  CHECK(text.counted() == 12);
 }
 
 TEST_CASE("lift is a token's share here over its share of the text, p is corrected by Holm for every token there is") {
   // Of ten tokens in the text, 1 is two, 2 is three, 3 is five; three were drawn.
-  const TokenBase text({{1, 2}, {2, 3}, {3, 5}}, true);
+  const TokenBase text({{1, 2}, {2, 3}, {3, 5}}, 10);
   const std::vector<std::int32_t> drawn{1, 1, 3};
   const auto found = saetap::enriched_tokens(drawn, text);
   REQUIRE(found.size() == 2);
@@ -35,15 +35,15 @@ TEST_CASE("lift is a token's share here over its share of the text, p is correct
 }
 
 TEST_CASE("a token that an estimate of the text lacks is taken to be there as often as it was drawn") {
-  const auto found = saetap::enriched_tokens(std::vector<std::int32_t>{5, 5}, TokenBase({{1, 8}}, false));
+  const auto found = saetap::enriched_tokens(std::vector<std::int32_t>{5, 5}, TokenBase({{1, 8}}, 0));
   REQUIRE(found.size() == 1);
   CHECK(found[0].lift == doctest::Approx(8.0 / 2));
   CHECK(found[0].p == doctest::Approx(1.0 / 28));  // one way of 28
 }
 
 TEST_CASE("without tokens or without text nothing is enriched") {
-  CHECK(saetap::enriched_tokens({}, TokenBase({{1, 8}}, true)).empty());
-  CHECK(saetap::enriched_tokens(std::vector<std::int32_t>{1}, TokenBase({}, false)).empty());
+  CHECK(saetap::enriched_tokens({}, TokenBase({{1, 8}}, 8)).empty());
+  CHECK(saetap::enriched_tokens(std::vector<std::int32_t>{1}, TokenBase({}, 0)).empty());
 }
 
 TEST_CASE("tails of all hits add up to one term each") {
