@@ -97,15 +97,13 @@ void add_cluster(CLI::App& program) {
       ->capture_default_str();
   sub->add_option("-k", request->clusters,
                   "By decoder: how many clusters (default: the square root of half the features, a usual first guess)")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->type_name("N");
   sub->add_option("--least", request->least,
                   "By places: clusters are merged down to this mean overlap of two features' places (default: 0.1)")
       ->type_name("SIMILARITY");
   add_seed_option(*sub, request->seed);
-  sub->add_option("--top", request->top, "How many clusters to list")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  sub->add_option("--top", request->top, "How many clusters to list")->check(at_least(1))->capture_default_str();
   add_scope_option(*sub, request->store);
   add_site_option(*sub, request->store);
   add_tokenizer_option(*sub, request->store);

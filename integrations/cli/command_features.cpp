@@ -10,6 +10,7 @@
 #include "integrations/cli/json_text.h"
 #include "integrations/cli/opened_store.h"
 #include "integrations/cli/ranking_option.h"
+#include "integrations/cli/shared_options.h"
 #include "integrations/cli/table.h"
 #include "plugin/number_text.h"
 
@@ -132,7 +133,7 @@ void add_features(CLI::App& program) {
   CLI::App* sub = program.add_subcommand("features", "List the features of a site, best first");
   add_store_argument(*sub, request->store);
   add_sort_option(*sub, request->sort);
-  sub->add_option("--top", request->top, "How many to list")->check(CLI::PositiveNumber)->capture_default_str();
+  sub->add_option("--top", request->top, "How many to list")->check(at_least(1))->capture_default_str();
   sub->add_option("--min-density", request->min_density, "Only features active on at least this share of tokens")
       ->type_name("SHARE");
   sub->add_option("--max-density", request->max_density, "Only features active on at most this share of tokens")

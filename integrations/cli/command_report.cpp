@@ -100,7 +100,7 @@ void add_report(CLI::App& program) {
   CLI::Option* const html =
       sub->add_flag("--html", options->html, "One self-contained HTML page instead of Markdown, with shaded tokens");
   add_sort_option(*sub, options->sort);
-  sub->add_option("--top", options->top, "How many features")->check(CLI::PositiveNumber)->capture_default_str();
+  sub->add_option("--top", options->top, "How many features")->check(at_least(1))->capture_default_str();
   add_features_option(*sub, options->features);
   add_samples_option(*sub, options->samples);
   add_scope_option(*sub, options->store);
