@@ -112,6 +112,18 @@ class Show(StoreTest):
         (unknown,) = json.loads(saetap("show", self.folder / "no_tokens", 0, "--samples", 1, "--json").stdout)["samples"]
         self.assertNotIn("activations", unknown)
 
+    def test_activations_around_random_samples(self) -> None:
+        shown = self.ok_json("show", self.usual, 1, "--context", 2)
+        self.assertEqual(len(shown["random_samples"]), 3)
+        examples = [one for group in shown["groups"] for one in group["examples"]]
+        for sample in shown["random_samples"] + examples:
+            # Feature 1 is active on the token 2 and nowhere else.
+            here = sample["activating"]
+            self.assertEqual(sample["activations"][here], sample["activation"])
+            self.assertEqual([i for i, value in enumerate(sample["activations"]) if value != 0], [here])
+            self.assertEqual(len(sample["activations"]), len(sample["ids"]))
+
+
     def test_features_without_samples_say_why(self) -> None:
         self.assertIn("never active here: no samples", self.ok("show", self.usual, 6))
         self.assertIn("active, but never from 0.10 up: no samples", self.ok("show", self.usual, 5))
