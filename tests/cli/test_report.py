@@ -226,7 +226,11 @@ class Html(ReportTest):
     def test_tokens_are_shaded_by_their_activation(self) -> None:
         page = self.page(self.usual)
         marks = [attributes for tag, attributes in page.tags if tag == "mark"]
-        self.assertIn({"style": "--s:1.00", "title": "7.26"}, marks)
+        # Of the feature's max, not of the sample's: 7.26 of 7.50.
+        self.assertIn({"style": "--s:0.97", "title": "7.26"}, marks)
+        self.assertIn({"style": "--s:1.00", "title": "7.50"}, marks)
+        self.assertIn("Shaded: how active the feature was at a token", page.text)
+        self.assertNotIn("Shaded", self.markdown(self.usual))
         self.assertTrue(all(re.fullmatch(r"--s:[01]\.\d\d", mark["style"]) for mark in marks))
 
     def test_hostile_text_stays_text(self) -> None:
