@@ -113,11 +113,11 @@ class Show(StoreTest):
         self.assertNotIn("activations", unknown)
 
     def test_activations_around_random_samples(self) -> None:
-        shown = self.ok_json("show", self.usual, 1, "--context", 2)
+        shown = self.ok_json("show", self.usual, 0, "--context", 2)
         self.assertEqual(len(shown["random_samples"]), 3)
         examples = [one for group in shown["groups"] for one in group["examples"]]
         for sample in shown["random_samples"] + examples:
-            # Feature 1 is active on the token 2 and nowhere else.
+            # It is active on the token 1 and nowhere else.
             here = sample["activating"]
             self.assertEqual(sample["activations"][here], sample["activation"])
             self.assertEqual([i for i, value in enumerate(sample["activations"]) if value != 0], [here])
@@ -363,6 +363,17 @@ class Unembedding(StoreTest):
         npy(self.folder / "rows.npy", self.ROWS, "<f4")
         text = self.ok("show", self.usual, 0, "--unembedding", self.folder / "rows.npy")
         self.assertRegex(text, r"\n +east +12\.0?0? +\[PAD\] +0\n")
+
+    def test_without_a_finite_product_it_is_refused(self) -> None:
+        npy(self.folder / "nan.npy", [[math.nan, 1.0]] * 13, "<f4")
+        self.fails(2, "nan.npy, [13, 2] of float32: no token has a finite product", "show", self.usual, 0,
+                   "--unembedding", self.folder / "nan.npy")
+
+    def test_one_of_fewer_tokens_than_the_tokenizer_is_noted(self) -> None:
+        npy(self.folder / "few.npy", self.ROWS[:5], "<f4")
+        done = saetap("show", self.usual, 0, "--unembedding", self.folder / "few.npy")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("few.npy, [5, 2] of float32 has 5 tokens and the tokenizer 13", done.stderr)
 
     def test_what_is_no_unembedding_is_status_2(self) -> None:
         npy(self.folder / "wide.npy", [[1.0, 2.0, 3.0]] * 3, "<f4")
