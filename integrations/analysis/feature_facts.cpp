@@ -32,6 +32,9 @@ FeatureFacts FactsReader::read(std::uint32_t feature, const FactsWanted& wanted)
   FeatureFacts facts;
   facts.feature = feature;
   facts.statistics = store_.feature_statistics(site, feature, scope_);
+  if (facts.statistics.active == 0 && scope_ == Scope::recent) {
+    facts.active_before = store_.feature_statistics(site, feature, Scope::all_time).active;
+  }
   facts.eligible = (scope_ == Scope::recent ? site_.recent : site_.all_time).eligible;
   facts.density_interval = share_interval(facts.statistics.active, facts.eligible);
   facts.mean_interval = mean_interval(facts.statistics);

@@ -46,6 +46,8 @@ struct FeatureFacts {
   std::uint32_t feature = 0;
   FeatureStatistics statistics;
   std::uint64_t eligible = 0;  // rows counted
+  // Of one that was not active in the recent steps, if these are read: on how many tokens it was before.
+  std::uint64_t active_before = 0;
   std::optional<Interval> density_interval;
   std::optional<Interval> mean_interval;
   ActivationHistogram histogram;

@@ -24,10 +24,12 @@ constexpr std::size_t kTokenColumns = 24;  // of one token in a table
 
 std::string headline(const FeatureFacts& facts) {
   const FeatureStatistics& statistics = facts.statistics;
-  return "feature " + std::to_string(facts.feature) + "   density " + density_text(facts) + "   max " +
-         activation_text(statistics.max) + "   mean " + mean_text(facts) + "   std " +
-         activation_text(statistics.standard_deviation()) + "   active on " + count_text(statistics.active) + " of " +
-         count_text(facts.eligible) + " tokens";
+  std::string text = "feature " + std::to_string(facts.feature) + "   density " + density_text(facts);
+  if (statistics.active > 0) {
+    text += "   max " + activation_text(statistics.max) + "   mean " + mean_text(facts) + "   std " +
+            activation_text(statistics.standard_deviation());
+  }
+  return text + "   active on " + count_text(statistics.active) + " of " + count_text(facts.eligible) + " tokens";
 }
 
 std::string neighbors_text(const FeatureFacts& facts) {

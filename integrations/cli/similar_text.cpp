@@ -28,6 +28,11 @@ const char* nothing_text(const OpenedStore& store, const SimilarFeature& itself,
   if (by == SimilarBy::decoder && !store.stored().has_decoder)
     return "  no decoder directions were saved of this site\n";
   if (by == SimilarBy::decoder && !itself.decoder) return "  its direction is zero, or not finite\n";
+  if (by != SimilarBy::decoder && itself.samples == 0) {
+    return store.scope == Scope::recent ? "  no sample of it is kept of these steps (--all-time reads all)\n"
+                                        : "  no sample of it is kept\n";
+  }
+  if (by == SimilarBy::tokens && itself.samples_with_token == 0) return "  of no sample of it the token is known\n";
   return "  no other feature has anything in common with it\n";
 }
 

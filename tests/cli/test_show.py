@@ -112,6 +112,21 @@ class Show(StoreTest):
         (unknown,) = json.loads(saetap("show", self.folder / "no_tokens", 0, "--samples", 1, "--json").stdout)["samples"]
         self.assertNotIn("activations", unknown)
 
+    def test_one_that_was_active_before_the_recent_steps_says_so(self) -> None:
+        store = self.folder / "died"
+        shutil.copytree(self.usual, store)
+        with sqlite3.connect(store / "samples.saetap") as connection:
+            for table in ("feature", "sample", "random_sample"):
+                connection.execute(f"DELETE FROM {table} WHERE feature = 0 AND part IN ('closed', 'open')")
+        text = self.ok("show", store, 0)
+        self.assertIn("not active in these steps: no samples; active on 10 tokens before (--all-time)\n", text)
+        self.assertNotIn("max 0", text)
+        self.assertNotIn("never active", text)
+        shown = self.ok_json("show", store, 0)
+        self.assertEqual((shown["mean"], shown["std"], shown["active_tokens"]), (None, None, 0))
+        self.assertIn("active on 10 of 240 tokens", self.ok("show", store, 0, "--all-time"))
+        self.assertEqual(self.ok("similar", store, 0).count("no sample of it is kept of these steps (--all-time"), 2)
+
     def test_activations_around_random_samples(self) -> None:
         shown = self.ok_json("show", self.usual, 0, "--context", 2)
         self.assertEqual(len(shown["random_samples"]), 3)
