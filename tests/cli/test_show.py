@@ -127,6 +127,27 @@ class Show(StoreTest):
         self.assertIn("active on 10 of 240 tokens", self.ok("show", store, 0, "--all-time"))
         self.assertEqual(self.ok("similar", store, 0).count("no sample of it is kept of these steps (--all-time"), 2)
 
+    def test_all_active_tokens_are_not_said_to_be_drawn(self) -> None:
+        text = self.ok("show", self.usual, 0)
+        self.assertIn("at every strength: 3 of its 20 active tokens, drawn at random, in ", text)
+        store = self.folder / "few"
+        shutil.copytree(self.usual, store)
+        with sqlite3.connect(store / "samples.saetap") as connection:
+            connection.execute("UPDATE feature SET active = 3 WHERE feature = 0 AND part = 'closed'")
+            connection.execute("DELETE FROM feature WHERE feature = 0 AND part = 'open'")
+        self.assertIn("at every strength: all its 3 active tokens, in ", self.ok("show", store, 0))
+
+    def test_of_parts_without_samples_nothing_is_said(self) -> None:
+        said = "strongest 3 of 3 kept; steps 10 to 12, half of them from 11 on: 3 of the window before it ("
+        self.assertIn(said, self.ok("show", self.usual, 0))
+        self.assertIn("kept; steps 0 to 2, half of them from 1 on: 3 of the past (", self.ok("show", self.usual, 0, "--all-time"))
+        store = self.folder / "one_part"
+        shutil.copytree(self.usual, store)
+        with sqlite3.connect(store / "samples.saetap") as connection:
+            for table in ("part", "feature", "sample", "random_sample"):
+                connection.execute(f"DELETE FROM {table} WHERE part IN ('past', 'open')")
+        self.assertIn("kept; steps 10 to 12, half of them from 11 on\n", self.ok("show", store, 0))
+
     def test_activations_around_random_samples(self) -> None:
         shown = self.ok_json("show", self.usual, 0, "--context", 2)
         self.assertEqual(len(shown["random_samples"]), 3)
