@@ -7,6 +7,7 @@
 #include "integrations/analysis/ranking.h"
 #include "integrations/analysis/visible_text.h"
 #include "integrations/cli/commands.h"
+#include "integrations/cli/failure.h"
 #include "integrations/cli/json_text.h"
 #include "integrations/cli/opened_store.h"
 #include "integrations/cli/ranking_option.h"
@@ -103,6 +104,10 @@ std::string alive_text(const OpenedStore& store, const SiteSummary& summary) {
 void list_features(const FeaturesRequest& request) {
   const DensityRange range{share_from(request.min_density, "--min-density"),
                            share_from(request.max_density, "--max-density")};
+  if (range.least > range.most) {
+    throw Failure(Status::bad_input, "--min-density " + request.min_density + " is more than --max-density " +
+                                         request.max_density + ": no density is in between");
+  }
   const OpenedStore store = open_store(request.store);
   const std::vector<FeatureStatistics> statistics = store.reader.statistics(store.site(), store.scope);
   const std::uint64_t eligible = store.facts().eligible;

@@ -32,6 +32,8 @@ class Usage(StoreTest):
         self.fails(2, "--top", "export", self.usual, "--top", 10**30)
         self.fails(2, "--context", "show", self.usual, 0, "--context", -1)
         self.fails(2, "--min-density: lots is not a share", "features", self.usual, "--min-density", "lots")
+        self.fails(2, "--min-density 5% is more than --max-density 1%", "features", self.usual, "--min-density", "5%",
+                   "--max-density", "1%")
         self.fails(2, "--max-density: 101% is not a share", "features", self.usual, "--max-density", "101%")
 
     def test_what_is_no_store_is_status_2(self) -> None:
