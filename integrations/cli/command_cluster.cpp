@@ -5,6 +5,7 @@
 #include "integrations/cli/active_directions.h"
 #include "integrations/cli/cluster_text.h"
 #include "integrations/cli/commands.h"
+#include "integrations/cli/counted.h"
 #include "integrations/cli/failure.h"
 #include "integrations/cli/opened_store.h"
 #include "integrations/cli/progress.h"
@@ -39,9 +40,10 @@ ShownClusters by_decoder(const OpenedStore& store, const ClusterRequest& request
   shown.left_out = static_cast<std::uint64_t>(store.stored().site.features) - shown.features;
   shown.asked = request.clusters > 0 ? request.clusters : usual_clusters(directions.size());
   if (shown.asked < 2 || shown.asked > directions.size()) {
-    throw Failure(Status::bad_input, "-k " + std::to_string(shown.asked) + ": there are " +
-                                         std::to_string(directions.size()) +
-                                         " features to be grouped, into 2 clusters at least");
+    throw Failure(Status::bad_input,
+                  "-k: " + count_text(shown.asked) +
+                      (shown.asked < 2 ? " is not 2 or more, and not more than the " : " is more than the ") +
+                      counted(directions.size(), "feature") + " that can be grouped");
   }
   Progress progress("runs of k-means, half of them on permuted directions", 2 * kClusteringStarts);
   std::size_t done = 0;

@@ -34,6 +34,12 @@ class Usage(StoreTest):
         self.fails(2, "--min-density: lots is not a share", "features", self.usual, "--min-density", "lots")
         self.fails(2, "--min-density 5% is more than --max-density 1%", "features", self.usual, "--min-density", "5%",
                    "--max-density", "1%")
+        self.fails(2, "/no/x.svg cannot be written: there is no folder", "plot", self.usual, "density", "-o",
+                   self.folder / "no/x.svg")
+        foreign = self.folder / "tokens.json"
+        foreign.write_text('{"tokens": [1]}', encoding="utf-8")
+        self.fails(2, 'not a samples.json of saetap (its "format" is not "saetap samples")\n', "import", foreign,
+                   "-o", self.folder / "imported.saetap")
         self.fails(2, "--max-density: 101% is not a share", "features", self.usual, "--max-density", "101%")
 
     def test_what_is_no_store_is_status_2(self) -> None:
