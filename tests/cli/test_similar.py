@@ -17,6 +17,7 @@ class Similar(StoreTest):
         self.assertEqual(self.ok_json("similar", self.usual, "--all")["pairs"], pairs)
         self.assertEqual(self.ok_json("similar", self.usual, "--all", "--by", "places")["pairs"], [])
         self.assertIn("0 pairs of at least 0.500", self.ok("similar", self.usual, "--all", "--by", "places"))
+        self.assertIn("\n1 pair of at least 0.800, most similar first\n", self.ok("similar", self.usual, "--all"))
 
     def test_without_directions_or_tokens(self) -> None:
         store = self.folder / "no_tokens"
