@@ -104,7 +104,7 @@ std::string alive_text(const OpenedStore& store, const SiteSummary& summary) {
 void list_features(const FeaturesRequest& request) {
   const DensityRange range{share_from(request.min_density, "--min-density"),
                            share_from(request.max_density, "--max-density")};
-  if (range.least > range.most) {
+  if (range.lowest > range.highest) {
     throw Failure(Status::bad_input, "--min-density " + request.min_density + " is more than --max-density " +
                                          request.max_density + ": no density is in between");
   }

@@ -60,7 +60,7 @@ auto of_samples_json(const std::string& path, Read read) {
   } catch (const StoreError&) {
     throw;
   } catch (const std::exception& error) {
-    throw StoreError(path + ": not a samples.json of saetap (" + error.what() + ")");
+    throw StoreError(path + ": not a samples.json of saetap (" + reason_of(error) + ")");
   }
 }
 

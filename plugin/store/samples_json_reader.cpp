@@ -33,7 +33,7 @@ SamplesJson read_samples_json(const std::string& path) {
   } catch (const FileError& error) {
     throw StoreError(path + ": cannot be read (" + error.what() + ")");
   } catch (const std::exception& error) {
-    throw StoreError(path + ": not a samples.json of saetap (" + error.what() + ")");
+    throw StoreError(path + ": not a samples.json of saetap (" + reason_of(error) + ")");
   }
 }
 

@@ -95,6 +95,12 @@ Scope read_scope(const std::string& text) {
 
 }  // namespace
 
+std::string reason_of(const std::exception& error) {
+  const std::string reason = error.what();
+  const std::size_t end = reason.starts_with("[json.exception.") ? reason.find("] ") : std::string::npos;
+  return end == std::string::npos ? reason : reason.substr(end + 2);
+}
+
 JsonFeature json_feature_from(const Json& json) {
   JsonFeature feature;
   feature.feature = value_of<std::uint32_t>(json.at("feature"));

@@ -2,11 +2,16 @@
 // that is none or too large, lists that do not belong together.
 #pragma once
 
+#include <exception>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 
 #include "plugin/store/samples_json.h"
 
 namespace saetap {
+
+// What is wrong, in words: without the name that the JSON library gives its errors.
+[[nodiscard]] std::string reason_of(const std::exception& error);
 
 // Everything but the features.
 [[nodiscard]] SamplesJson samples_json_head_from(const nlohmann::json& json);
