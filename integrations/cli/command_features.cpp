@@ -7,6 +7,7 @@
 #include "integrations/analysis/ranking.h"
 #include "integrations/analysis/visible_text.h"
 #include "integrations/cli/commands.h"
+#include "integrations/cli/counted.h"
 #include "integrations/cli/failure.h"
 #include "integrations/cli/json_text.h"
 #include "integrations/cli/opened_store.h"
@@ -98,7 +99,7 @@ std::string alive_text(const OpenedStore& store, const SiteSummary& summary) {
   if (store.reader.run().imported) {
     return count_text(summary.alive) + " of " + count_text(summary.alive + summary.dead) + " features are in the store";
   }
-  return count_text(summary.alive) + " features alive, " + count_text(summary.dead) + " dead";
+  return counted(summary.alive, "feature") + " alive, " + count_text(summary.dead) + " dead";
 }
 
 void list_features(const FeaturesRequest& request) {

@@ -4,6 +4,7 @@
 
 #include "integrations/analysis/ranking.h"
 #include "integrations/cli/commands.h"
+#include "integrations/cli/counted.h"
 #include "integrations/cli/opened_store.h"
 #include "integrations/cli/progress.h"
 #include "integrations/cli/ranking_option.h"
@@ -59,7 +60,7 @@ ReportRequest request_of(const OpenedStore& store, const ReportOptions& options)
                         .samples = options.samples,
                         .tokenizer = store.tokenizer.get(),
                         .progress = {}};
-  if (!asked) request.order = "The " + count_text(request.features.size()) + " features of highest " + options.sort;
+  if (!asked) request.order = "The " + counted(request.features.size(), "feature") + " of highest " + options.sort;
   return request;
 }
 
@@ -85,8 +86,7 @@ void report(const ReportOptions& options) {
   if (output == "-") return write_to(std::cout, options.html, request, material);
   write_atomically(output, [&](std::ostream& out) { write_to(out, options.html, request, material); });
   progress.clear();
-  std::cout << output << ": " << count_text(request.features.size()) << " features; read " << request.scope_text
-            << '\n';
+  std::cout << output << ": " << counted(request.features.size(), "feature") << "; read " << request.scope_text << '\n';
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "integrations/analysis/activating_tokens.h"
 #include "integrations/analysis/visible_text.h"
+#include "integrations/cli/counted.h"
 #include "integrations/cli/similarity_text.h"
 #include "integrations/cli/table.h"
 #include "plugin/number_text.h"
@@ -95,7 +96,7 @@ std::string tokens_of_feature(const OpenedStore& store, std::uint32_t feature) {
 
 void print_similar(const OpenedStore& store, const SimilarFeature& itself, const std::vector<SimilarList>& lists) {
   std::cout << scope_text(store.stored(), store.scope, store.reader.run().lost_before) << "\n\nfeature "
-            << itself.feature << ": " << count_text(itself.samples) << " samples kept, " << itself.samples_with_token
+            << itself.feature << ": " << counted(itself.samples, "sample") << " kept, " << itself.samples_with_token
             << " with a known token";
   const std::string tokens = tokens_of_feature(store, itself.feature);
   std::cout << (tokens.empty() ? "" : "; commonest tokens ") << tokens << '\n';

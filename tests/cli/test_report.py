@@ -142,6 +142,8 @@ class Markdown(ReportTest):
     def test_sorted_by_what_is_asked(self) -> None:
         text = self.markdown(self.suspicious, "--sort", "density", "--top", 2)
         self.assertIn("The 2 features of highest density.", text)
+        one = self.markdown(self.suspicious, "--top", 1)
+        self.assertIn("The 1 feature of highest max.", one)
         self.assertIn("\n## Feature 40\n", text)
 
     def test_a_family_is_named_with_its_cosines(self) -> None:
