@@ -32,6 +32,9 @@ FeatureFacts FactsReader::read(std::uint32_t feature, const FactsWanted& wanted)
   FeatureFacts facts;
   facts.feature = feature;
   facts.statistics = store_.feature_statistics(site, feature, scope_);
+  if (facts.statistics.active == 0 && scope_ == Scope::recent) {
+    facts.active_before = store_.feature_statistics(site, feature, Scope::all_time).active;
+  }
   facts.eligible = (scope_ == Scope::recent ? site_.recent : site_.all_time).eligible;
   facts.density_interval = share_interval(facts.statistics.active, facts.eligible);
   facts.mean_interval = mean_interval(facts.statistics);
@@ -62,35 +65,39 @@ ActivatingTokens FactsReader::tokens_of(const FeatureFacts& facts) const {
 }
 
 std::vector<ShownSample> FactsReader::with_text(std::span<const Sample> samples,
+                                                std::span<const std::optional<std::vector<ContextActivation>>> around,
                                                 std::optional<std::uint32_t> context) const {
-  const std::uint32_t around = context.value_or(store_.run().sample_context_size);
+  const std::uint32_t kept = store_.run().sample_context_size;
+  const std::uint32_t wide = context.value_or(kept);
   std::vector<ShownSample> shown;
-  for (const Sample& sample : samples) {
-    shown.push_back({sample, read_excerpt(store_, sample, around, around, tokenizer_), {}});
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const Excerpt excerpt = read_excerpt(store_, samples[i], wide, wide, tokenizer_);
+    shown.push_back(
+        {samples[i], excerpt, activations_along(samples[i], around[i], kept, excerpt.ids.size(), excerpt.activating)});
   }
   return shown;
 }
 
 std::vector<ShownSample> FactsReader::strongest(const FeatureFacts& facts, const FactsWanted& wanted) const {
   const auto top = std::span(facts.samples).first(std::min(wanted.samples, facts.samples.size()));
-  const auto around = store_.context_activations(site_.site.id, facts.feature, scope_, top);
-  std::vector<ShownSample> shown = with_text(top, wanted.context);
-  for (std::size_t i = 0; i < shown.size(); ++i) {
-    const Excerpt& excerpt = shown[i].excerpt;
-    shown[i].along =
-        activations_along(top[i], around[i], store_.run().sample_context_size, excerpt.ids.size(), excerpt.activating);
-  }
-  return shown;
+  return with_text(top, store_.context_activations(site_.site.id, facts.feature, scope_, top), wanted.context);
+}
+
+std::vector<ShownSample> FactsReader::random_samples(const FeatureFacts& facts,
+                                                     std::optional<std::uint32_t> context) const {
+  const auto& samples = facts.random_samples;
+  return with_text(samples, store_.random_context_activations(site_.site.id, facts.feature, scope_, samples), context);
 }
 
 std::vector<ShownGroup> FactsReader::groups(const FeatureFacts& facts, const FactsWanted& wanted) const {
   std::vector<ShownGroup> shown;
   for (const StrengthGroup& group : strength_groups(facts.random_samples, wanted.groups)) {
     const auto examples = std::span(group.samples).first(std::min(wanted.examples, group.samples.size()));
+    const auto around = store_.random_context_activations(site_.site.id, facts.feature, scope_, examples);
     shown.push_back({.weakest = group.weakest,
                      .strongest = group.strongest,
                      .count = group.samples.size(),
-                     .examples = with_text(examples, wanted.context)});
+                     .examples = with_text(examples, around, wanted.context)});
   }
   return shown;
 }

@@ -46,6 +46,8 @@ struct FeatureFacts {
   std::uint32_t feature = 0;
   FeatureStatistics statistics;
   std::uint64_t eligible = 0;  // rows counted
+  // Of one that was not active in the recent steps, if these are read: on how many tokens it was before.
+  std::uint64_t active_before = 0;
   std::optional<Interval> density_interval;
   std::optional<Interval> mean_interval;
   ActivationHistogram histogram;
@@ -85,12 +87,17 @@ class FactsReader {
   FactsReader(const StoreReader& store, const StoredSite& site, Scope scope, const Tokenizer* tokenizer);
 
   [[nodiscard]] FeatureFacts read(std::uint32_t feature, const FactsWanted& wanted) const;
+  // All that are kept of its random samples, with text.
+  [[nodiscard]] std::vector<ShownSample> random_samples(const FeatureFacts& facts,
+                                                        std::optional<std::uint32_t> context) const;
   [[nodiscard]] const TokenBase& text() const { return text_; }
 
  private:
   [[nodiscard]] ActivatingTokens tokens_of(const FeatureFacts& facts) const;
-  [[nodiscard]] std::vector<ShownSample> with_text(std::span<const Sample> samples,
-                                                   std::optional<std::uint32_t> context) const;
+  // `around`: the activations around each, as StoreReader gives them.
+  [[nodiscard]] std::vector<ShownSample> with_text(
+      std::span<const Sample> samples, std::span<const std::optional<std::vector<ContextActivation>>> around,
+      std::optional<std::uint32_t> context) const;
   [[nodiscard]] std::vector<ShownSample> strongest(const FeatureFacts& facts, const FactsWanted& wanted) const;
   [[nodiscard]] std::vector<ShownGroup> groups(const FeatureFacts& facts, const FactsWanted& wanted) const;
 

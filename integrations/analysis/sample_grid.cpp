@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "integrations/analysis/activating_tokens.h"
 #include "integrations/analysis/visible_text.h"
+#include "integrations/tokenizers/utf8.h"
 
 namespace saetap {
 namespace {
@@ -15,6 +17,14 @@ std::vector<std::string> texts_of(std::span<const std::int32_t> ids, const Token
   std::vector<std::string> texts;
   for (const std::int32_t id : ids) texts.push_back(std::to_string(id));
   return texts;
+}
+
+// A token that goes on with a word, as it is by itself: "##el", where joined text would have "el" like a word. One that
+// completes a character is as it is in the text.
+std::string text_of(std::int32_t id, const std::string& piece, const Tokenizer* tokenizer) {
+  if (!tokenizer || piece.empty() || piece.starts_with(' ')) return visible(piece);
+  const std::string alone = token_text(id, tokenizer);
+  return alone.find(kReplacementCharacter) == std::string::npos ? alone : visible(piece);
 }
 
 }  // namespace
@@ -34,7 +44,8 @@ std::vector<GridRow> sample_grid(const StoreReader& store, int site, std::uint32
     const std::size_t first = context.activating - std::min<std::size_t>(before, context.activating);
     const std::size_t end = std::min(context.activating + after + 1, context.tokens.size());
     for (std::size_t at = first; at < end; ++at) {
-      row.tokens.push_back({context.tokens[at], visible(texts[at]), along.empty() ? std::nullopt : along[at]});
+      row.tokens.push_back({context.tokens[at], text_of(context.tokens[at], texts[at], tokenizer),
+                            along.empty() ? std::nullopt : along[at]});
     }
     row.activating = context.activating - first;
     // Its own activation is known in any case.

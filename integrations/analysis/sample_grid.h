@@ -14,7 +14,7 @@ namespace saetap {
 
 struct GridToken {
   std::int32_t id = 0;
-  std::string text;                 // visible; its id without a tokenizer
+  std::string text;                 // visible, "##el" where a word goes on; its id without a tokenizer
   std::optional<float> activation;  // of the feature there; nothing where it is not known
 };
 

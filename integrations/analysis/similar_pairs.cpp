@@ -26,7 +26,19 @@ void NearestKeeper::add(std::uint32_t feature, std::uint32_t other, float simila
   if (list.size() == top_) bars_[feature] = static_cast<float>(list.back().cosine);
 }
 
+void PairsAbove::raise_bars(float bar) {
+  if (bars_.empty() || bars_.front() >= bar) return;
+  std::ranges::fill(bars_, bar);
+}
+
 void PairsAbove::offer(const SimilarPair& pair) {
+  if (pair.similarity < least_) {
+    if (found_ > 0 || (best_below_ && best_below_->similarity >= pair.similarity)) return;
+    best_below_ = pair;
+    return raise_bars(pair.similarity);
+  }
+  best_below_.reset();
+  raise_bars(least_);
   if (++found_ <= most_) pairs_.push_back(pair);
 }
 

@@ -1,9 +1,11 @@
 // What looks for pairs of similar features, and what keeps them.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -48,16 +50,24 @@ class NearestKeeper : public PairKeeper {
 // All pairs of at least a similarity, if they are not more than `most`.
 class PairsAbove : public PairKeeper {
  public:
-  PairsAbove(std::size_t features, float least, std::size_t most) : most_(most), bars_(features, least) {}
+  // While none is found, the bar is the most similar of the others.
+  PairsAbove(std::size_t features, float least, std::size_t most)
+      : least_(least), most_(most), bars_(features, std::min(least, -1.0f)) {}
   [[nodiscard]] std::span<const float> bars() const override { return bars_; }
   void offer(const SimilarPair& pair) override;
   // Those beyond `most` are counted, and not kept.
   [[nodiscard]] std::size_t found() const { return found_; }
+  // Of no pair that reaches the bound, the most similar one; nothing if there is one, or no pair at all.
+  [[nodiscard]] const std::optional<SimilarPair>& best_below() const { return best_below_; }
   // Best first, equal ones by number.
   [[nodiscard]] std::vector<SimilarPair> take();
 
  private:
+  void raise_bars(float bar);
+
+  float least_;
   std::size_t most_;
+  std::optional<SimilarPair> best_below_;
   std::size_t found_ = 0;
   std::vector<float> bars_;
   std::vector<SimilarPair> pairs_;

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "integrations/analysis/visible_text.h"
+#include "integrations/cli/counted.h"
 #include "integrations/cli/similarity_text.h"
 #include "integrations/cli/table.h"
 #include "plugin/number_text.h"
@@ -44,14 +45,14 @@ std::string how_text(const ShownClusters& shown) {
 
 std::string quality_text(const ClusterQuality& quality) {
   if (quality.features == 0) return "no two features are together";
-  return similarity_text(quality.silhouette) + " (" + count_text(quality.features) + " features in " +
-         count_text(quality.clusters) + " clusters of two or more)";
+  return similarity_text(quality.silhouette) + " (" + counted(quality.features, "feature") + " in " +
+         counted(quality.clusters, "cluster") + " of two or more)";
 }
 
 void print_head(const OpenedStore& store, const ShownClusters& shown) {
   const ClusterQuality& quality = shown.found.quality;
   std::cout << scope_text(store.stored(), store.scope, store.reader.run().lost_before) << '\n'
-            << count_text(shown.features) << " features " << how_text(shown) << '\n';
+            << counted(shown.features, "feature") << ' ' << how_text(shown) << '\n';
   if (shown.left_out > 0) {
     std::cout << count_text(shown.left_out)
               << (shown.by_decoder ? " left out: never active here, or without a direction\n"

@@ -128,7 +128,7 @@ void add_agree(CLI::App& program) {
   sub->add_option("FINAL", request->final_pass, "Store of the pass under the final weights (saetap collect)")
       ->required();
   sub->add_option("--top", request->top, "How many features to list, those that agree least first")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0))
       ->capture_default_str();
   sub->add_flag("--all-time", request->all_time, "List features by the whole run, not by its most recent part");
   sub->add_option("--site", request->site, "A site of TRAINING (default: all that FINAL has, too)")

@@ -5,6 +5,7 @@
 #include "integrations/cli/active_directions.h"
 #include "integrations/cli/cluster_text.h"
 #include "integrations/cli/commands.h"
+#include "integrations/cli/counted.h"
 #include "integrations/cli/failure.h"
 #include "integrations/cli/opened_store.h"
 #include "integrations/cli/progress.h"
@@ -39,9 +40,10 @@ ShownClusters by_decoder(const OpenedStore& store, const ClusterRequest& request
   shown.left_out = static_cast<std::uint64_t>(store.stored().site.features) - shown.features;
   shown.asked = request.clusters > 0 ? request.clusters : usual_clusters(directions.size());
   if (shown.asked < 2 || shown.asked > directions.size()) {
-    throw Failure(Status::bad_input, "-k " + std::to_string(shown.asked) + ": there are " +
-                                         std::to_string(directions.size()) +
-                                         " features to be grouped, into 2 clusters at least");
+    throw Failure(Status::bad_input,
+                  "-k: " + count_text(shown.asked) +
+                      (shown.asked < 2 ? " is not 2 or more, and not more than the " : " is more than the ") +
+                      counted(directions.size(), "feature") + " that can be grouped");
   }
   Progress progress("runs of k-means, half of them on permuted directions", 2 * kClusteringStarts);
   std::size_t done = 0;
@@ -97,15 +99,13 @@ void add_cluster(CLI::App& program) {
       ->capture_default_str();
   sub->add_option("-k", request->clusters,
                   "By decoder: how many clusters (default: the square root of half the features, a usual first guess)")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->type_name("N");
   sub->add_option("--least", request->least,
                   "By places: clusters are merged down to this mean overlap of two features' places (default: 0.1)")
       ->type_name("SIMILARITY");
   add_seed_option(*sub, request->seed);
-  sub->add_option("--top", request->top, "How many clusters to list")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  sub->add_option("--top", request->top, "How many clusters to list")->check(at_least(1))->capture_default_str();
   add_scope_option(*sub, request->store);
   add_site_option(*sub, request->store);
   add_tokenizer_option(*sub, request->store);

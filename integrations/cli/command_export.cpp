@@ -143,10 +143,9 @@ void add_export(CLI::App& program) {
       ->capture_default_str();
   add_output_option(*sub, options->output);
   add_sort_option(*sub, options->sort);
-  sub->add_option("--top", options->top, "How many features of each site (default: 100)")->check(CLI::PositiveNumber);
+  sub->add_option("--top", options->top, "How many features of each site (default: 100)")->check(at_least(1));
   add_features_option(*sub, options->features);
-  sub->add_option("--samples", options->samples, "How many samples of each feature (default: 10)")
-      ->check(CLI::PositiveNumber);
+  sub->add_option("--samples", options->samples, "How many samples of each feature (default: 10)")->check(at_least(1));
   sub->add_flag("--all", options->all, "Every feature that was active, with every sample that was kept");
   add_scope_option(*sub, options->store);
   sub->add_option("--site", options->store.site, "This site alone, where there are several (default: all)")

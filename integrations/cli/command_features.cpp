@@ -7,9 +7,12 @@
 #include "integrations/analysis/ranking.h"
 #include "integrations/analysis/visible_text.h"
 #include "integrations/cli/commands.h"
+#include "integrations/cli/counted.h"
+#include "integrations/cli/failure.h"
 #include "integrations/cli/json_text.h"
 #include "integrations/cli/opened_store.h"
 #include "integrations/cli/ranking_option.h"
+#include "integrations/cli/shared_options.h"
 #include "integrations/cli/table.h"
 #include "plugin/number_text.h"
 
@@ -96,12 +99,16 @@ std::string alive_text(const OpenedStore& store, const SiteSummary& summary) {
   if (store.reader.run().imported) {
     return count_text(summary.alive) + " of " + count_text(summary.alive + summary.dead) + " features are in the store";
   }
-  return count_text(summary.alive) + " features alive, " + count_text(summary.dead) + " dead";
+  return counted(summary.alive, "feature") + " alive, " + count_text(summary.dead) + " dead";
 }
 
 void list_features(const FeaturesRequest& request) {
   const DensityRange range{share_from(request.min_density, "--min-density"),
                            share_from(request.max_density, "--max-density")};
+  if (range.lowest > range.highest) {
+    throw Failure(Status::bad_input, "--min-density " + request.min_density + " is more than --max-density " +
+                                         request.max_density + ": no density is in between");
+  }
   const OpenedStore store = open_store(request.store);
   const std::vector<FeatureStatistics> statistics = store.reader.statistics(store.site(), store.scope);
   const std::uint64_t eligible = store.facts().eligible;
@@ -132,7 +139,7 @@ void add_features(CLI::App& program) {
   CLI::App* sub = program.add_subcommand("features", "List the features of a site, best first");
   add_store_argument(*sub, request->store);
   add_sort_option(*sub, request->sort);
-  sub->add_option("--top", request->top, "How many to list")->check(CLI::PositiveNumber)->capture_default_str();
+  sub->add_option("--top", request->top, "How many to list")->check(at_least(1))->capture_default_str();
   sub->add_option("--min-density", request->min_density, "Only features active on at least this share of tokens")
       ->type_name("SHARE");
   sub->add_option("--max-density", request->max_density, "Only features active on at most this share of tokens")

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "integrations/cli/commands.h"
+#include "integrations/cli/counted.h"
 #include "integrations/cli/feature_map_points.h"
 #include "integrations/cli/json_text.h"
 #include "integrations/cli/opened_store.h"
@@ -58,7 +59,7 @@ void map_features(const MapCommand& command) {
   };
   if (command.output == "-") return write(std::cout);
   write_atomically(command.output, write);
-  std::cout << count_text(map.points.size()) << " features written to " << command.output;
+  std::cout << counted(map.points.size(), "feature") << " written to " << command.output;
   if (command.map.method == "pca") {
     std::cout << "; of the variance of their directions x has " << percent_text(map.x_share) << ", y "
               << percent_text(map.y_share);

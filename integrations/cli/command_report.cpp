@@ -3,6 +3,7 @@
 
 #include "integrations/analysis/ranking.h"
 #include "integrations/cli/commands.h"
+#include "integrations/cli/counted.h"
 #include "integrations/cli/opened_store.h"
 #include "integrations/cli/progress.h"
 #include "integrations/cli/ranking_option.h"
@@ -48,7 +49,7 @@ ReportRequest request_of(const OpenedStore& store, const ReportOptions& options)
       .samples = options.samples,
       .tokenizer = store.tokenizer.get(),
       .progress = {}};
-  if (!asked) request.order = "The " + count_text(request.features.size()) + " features of highest " + options.sort;
+  if (!asked) request.order = "The " + counted(request.features.size(), "feature") + " of highest " + options.sort;
   return request;
 }
 
@@ -74,8 +75,7 @@ void report(const ReportOptions& options) {
   if (output == "-") return write_to(std::cout, options.html, request, material);
   write_atomically(output, [&](std::ostream& out) { write_to(out, options.html, request, material); });
   progress.clear();
-  std::cout << output << ": " << count_text(request.features.size()) << " features; read " << request.scope_text
-            << '\n';
+  std::cout << output << ": " << counted(request.features.size(), "feature") << "; read " << request.scope_text << '\n';
 }
 
 }  // namespace
@@ -89,7 +89,7 @@ void add_report(CLI::App& program) {
   CLI::Option* const html =
       sub->add_flag("--html", options->html, "One self-contained HTML page instead of Markdown, with shaded tokens");
   add_sort_option(*sub, options->sort);
-  sub->add_option("--top", options->top, "How many features")->check(CLI::PositiveNumber)->capture_default_str();
+  sub->add_option("--top", options->top, "How many features")->check(at_least(1))->capture_default_str();
   add_features_option(*sub, options->features);
   add_samples_option(*sub, options->samples);
   add_scope_option(*sub, options->store);

@@ -24,9 +24,8 @@ struct ShowRequest {
   std::string color = "auto";
 };
 
-FeatureFacts read_feature(const OpenedStore& store, const ShowRequest& request) {
+FeatureFacts read_feature(const OpenedStore& store, const FactsReader& reader, const ShowRequest& request) {
   const std::uint32_t feature = checked_feature(store.stored(), request.feature);
-  const FactsReader reader(store.reader, store.stored(), store.scope, store.tokenizer.get());
   FeatureFacts facts = reader.read(feature, request.wanted);
   facts.neighbors = nearest_in_store(store.reader, store.stored(), feature, kNeighborsShown);
   if (!request.unembedding.empty()) facts.direction = read_direction_tokens(store, feature, request.unembedding);
@@ -44,7 +43,7 @@ void print_feature(const OpenedStore& store, const FeatureFacts& facts, const st
   print_notes(facts, style);
 }
 
-Json json_of(const OpenedStore& store, const FeatureFacts& facts) {
+Json json_of(const OpenedStore& store, const FactsReader& reader, const FeatureFacts& facts) {
   const Tokenizer* tokenizer = store.tokenizer.get();
   Json object{{"store", store.reader.path()},
               {"site", store.stored().site.name},
@@ -57,20 +56,16 @@ Json json_of(const OpenedStore& store, const FeatureFacts& facts) {
   object["age"] = json_of_age(facts.age);
   object["samples"] = json_of_shown(facts.strongest);
   object["groups"] = json_of_groups(facts.groups);
-  object["random_samples"] = Json::array();
-  const std::uint32_t context = store.reader.run().sample_context_size;
-  for (const Sample& sample : facts.random_samples) {
-    const Excerpt excerpt = read_excerpt(store.reader, sample, context, context, tokenizer);
-    object["random_samples"].push_back(json_of_sample(sample, excerpt));
-  }
+  object["random_samples"] = json_of_shown(reader.random_samples(facts, std::nullopt));
   return object;
 }
 
 void show(const ShowRequest& request) {
   const OpenedStore store = open_store(request.store);
-  const FeatureFacts facts = read_feature(store, request);
+  const FactsReader reader(store.reader, store.stored(), store.scope, store.tokenizer.get());
+  const FeatureFacts facts = read_feature(store, reader, request);
   if (request.store.json) {
-    print_json(json_of(store, facts));
+    print_json(json_of(store, reader, facts));
   } else {
     print_feature(store, facts, request.color);
   }

@@ -6,6 +6,7 @@
 #include "integrations/cli/failure.h"
 #include "integrations/cli/opened_store.h"
 #include "integrations/cli/progress.h"
+#include "integrations/cli/shared_options.h"
 #include "integrations/cli/similar_pairs_command.h"
 #include "integrations/cli/similar_text.h"
 
@@ -77,7 +78,7 @@ void add_similar(CLI::App& program) {
       ->type_name("MEASURE");
   sub->add_option("--top", request->pairs.top,
                   "How many of each feature (default: 10; with --all as many as are similar enough)")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   sub->add_option(
          "--least", request->pairs.least,
          "With --all: only pairs of at least this similarity (default: 0.8 by decoder or tokens, 0.5 by places; "

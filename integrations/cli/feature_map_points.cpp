@@ -7,6 +7,7 @@
 
 #include <bit>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -18,6 +19,7 @@
 #include "integrations/cli/failure.h"
 #include "integrations/cli/held_signals.h"
 #include "integrations/cli/map_features.h"
+#include "integrations/cli/progress.h"
 #include "integrations/cli/shared_options.h"
 
 namespace saetap::cli {
@@ -75,8 +77,9 @@ std::string python() {
   return named != nullptr && *named != '\0' ? named : "python3";
 }
 
-// What it says on stderr goes to a file. Its exit status; a signal counts as 128 and its number.
-int run(std::vector<std::string> words, const fs::path& errors, const HeldSignals& signals) {
+// What it says on stderr goes to a file; how long it has run is on the terminal. Its exit status; a signal counts as
+// 128 and its number.
+int run(std::vector<std::string> words, const fs::path& errors, const HeldSignals& signals, const std::string& method) {
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
@@ -96,7 +99,12 @@ int run(std::vector<std::string> words, const fs::path& errors, const HeldSignal
     throw Failure(Status::bad_input, words.front() + " cannot be started: " + std::strerror(failed) +
                                          "; UMAP and t-SNE need Python, named in SAETAP_PYTHON or found as python3");
   }
-  const int status = signals.wait_for(child);
+  Progress progress("s of " + method + " in Python", 0);
+  const auto begin = std::chrono::steady_clock::now();
+  const int status = signals.wait_for(child, [&] {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - begin);
+    progress.update(static_cast<std::size_t>(seconds.count()));
+  });
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -116,7 +124,7 @@ FeatureMap points_by_python(const UnitDirections& directions, const MapRequest& 
   write_npy(folder / "directions.npy", directions);
   const int status = run({python(), folder / "map_features.py", request.method, std::to_string(request.seed),
                           folder / "directions.npy", folder / "points"},
-                         folder / "errors", signals);
+                         folder / "errors", signals, request.method == "umap" ? "UMAP" : "t-SNE");
   if (status != 0) {
     const std::string reason = last_line(folder / "errors");
     throw Failure(Status::bad_input,

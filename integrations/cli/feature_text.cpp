@@ -24,10 +24,12 @@ constexpr std::size_t kTokenColumns = 24;  // of one token in a table
 
 std::string headline(const FeatureFacts& facts) {
   const FeatureStatistics& statistics = facts.statistics;
-  return "feature " + std::to_string(facts.feature) + "   density " + density_text(facts) + "   max " +
-         activation_text(statistics.max) + "   mean " + mean_text(facts) + "   std " +
-         activation_text(statistics.standard_deviation()) + "   active on " + count_text(statistics.active) + " of " +
-         count_text(facts.eligible) + " tokens";
+  std::string text = "feature " + std::to_string(facts.feature) + "   density " + density_text(facts);
+  if (statistics.active > 0) {
+    text += "   max " + activation_text(statistics.max) + "   mean " + mean_text(facts) + "   std " +
+            activation_text(statistics.standard_deviation());
+  }
+  return text + "   active on " + count_text(statistics.active) + " of " + count_text(facts.eligible) + " tokens";
 }
 
 std::string neighbors_text(const FeatureFacts& facts) {
@@ -109,8 +111,10 @@ const char* part_text(PartKind part) {
 std::string age_text(const SampleAge& age) {
   std::string text = "steps " + std::to_string(age.first_step) + " to " + std::to_string(age.last_step) +
                      ", half of them from " + std::to_string(age.median_step) + " on";
+  if (age.parts.size() < 2) return text;
   const char* separator = ": ";
   for (const AgedSamples& part : age.parts) {
+    if (part.samples == 0) continue;
     text.append(separator).append(count_text(part.samples)).append(" of ").append(part_text(part.part));
     if (part.newest < 1) text += " (newest " + percent_text(part.newest) + " of the run)";
     separator = ", ";
@@ -143,11 +147,16 @@ std::string range_text(const ShownGroup& group) {
   return activation_text(group.weakest) + " to " + activation_text(group.strongest);
 }
 
+std::string drawn_text(const FeatureFacts& facts) {
+  const std::string active = " its " + count_text(facts.statistics.active) + " active tokens";
+  if (facts.random_samples.size() == facts.statistics.active) return "all" + active;
+  return count_text(facts.random_samples.size()) + " of" + active + ", drawn at random";
+}
+
 void print_groups(const FeatureFacts& facts, const PageStyle& style) {
   if (facts.groups.empty()) return;
   std::cout << '\n'
-            << style.colors.bold("at every strength") << ": " << count_text(facts.random_samples.size()) << " of its "
-            << count_text(facts.statistics.active) << " active tokens, drawn at random, in "
+            << style.colors.bold("at every strength") << ": " << drawn_text(facts) << ", in "
             << (facts.groups.size() == 1 ? "one group" : std::to_string(facts.groups.size()) + " groups of equal size")
             << '\n';
   std::vector<const ShownSample*> samples;
@@ -193,6 +202,10 @@ void print_samples(const FeatureFacts& facts, float threshold, const PageStyle& 
 void print_notes(const FeatureFacts& facts, const PageStyle& style) {
   if (facts.density_interval && facts.statistics.active > 0) {
     std::cout << '\n' << style.colors.faint(std::string("In brackets: ") + kIntervalNote + ".") << '\n';
+  }
+  if (style.colors.on() && !facts.strongest.empty()) {
+    std::cout << style.colors.faint("Shaded: how active a feature was at a token; the full colour is its max.") << '
+';
   }
   if (facts.tokens.tokens.empty()) return;
   std::cout << style.colors.faint("The text: " + text_base_text(facts.tokens.text_tokens, facts.tokens.text_counted) +

@@ -30,10 +30,12 @@ HeldSignals::~HeldSignals() {
   sigprocmask(SIG_SETMASK, &usual_, nullptr);
 }
 
-int HeldSignals::wait_for(pid_t child) const {
+int HeldSignals::wait_for(pid_t child, const std::function<void()>& tick) const {
+  constexpr timespec kSecond{.tv_sec = 1, .tv_nsec = 0};
   int status = 0;
   while (waitpid(child, &status, WNOHANG) == 0) {
-    const int signal = sigwaitinfo(&held_, nullptr);
+    if (tick) tick();
+    const int signal = sigtimedwait(&held_, nullptr, &kSecond);
     if (signal == SIGCHLD || signal < 0) continue;
     kill(child, SIGKILL);
     waitpid(child, &status, 0);

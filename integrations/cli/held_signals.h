@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <csignal>
+#include <functional>
 
 namespace saetap::cli {
 
@@ -20,7 +21,8 @@ class HeldSignals {
   [[nodiscard]] const sigset_t& usual() const { return usual_; }
 
   // Waits for a child and returns its status (see waitpid). A signal that tells the program to end kills the child.
-  [[nodiscard]] int wait_for(pid_t child) const;
+  // `tick` is called once a second meanwhile; may be empty.
+  [[nodiscard]] int wait_for(pid_t child, const std::function<void()>& tick = {}) const;
 
  private:
   sigset_t held_{};

@@ -37,10 +37,11 @@ Json json_of_scope(const StoredSite& site, Scope scope) {
 }
 
 Json json_of_statistics(const FeatureStatistics& statistics, std::uint64_t eligible) {
+  const bool any = statistics.active > 0;
   return {{"density", statistics.density(eligible)},
           {"max", as_printed(statistics.max)},
-          {"mean", statistics.mean()},
-          {"std", statistics.standard_deviation()},
+          {"mean", any ? Json(statistics.mean()) : Json()},
+          {"std", any ? Json(statistics.standard_deviation()) : Json()},
           {"active_tokens", statistics.active}};
 }
 

@@ -49,6 +49,11 @@ void write_picture(const Picture& picture, const PictureTarget& target) {
     std::cout << bytes;
     return;
   }
+  // Told of is the name that was asked for.
+  const auto folder = std::filesystem::path(target.picture).parent_path();
+  if (!folder.empty() && !std::filesystem::is_directory(folder)) {
+    throw Failure(Status::bad_input, target.picture + " cannot be written: there is no folder " + folder.string());
+  }
   write_atomically(target.table, [&](std::ostream& out) { write_csv(out, picture.points); });
   write_atomically(target.picture, [&](std::ostream& out) { out << bytes; });
 }

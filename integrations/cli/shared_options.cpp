@@ -1,6 +1,20 @@
 #include "integrations/cli/shared_options.h"
 
+#include <charconv>
+
 namespace saetap::cli {
+
+CLI::Validator at_least(std::uint64_t lowest) {
+  const auto check = [lowest](const std::string& text) {
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool whole = end == text.data() + text.size();
+    if (whole && error == std::errc::result_out_of_range) return std::string();  // CLI11 says so
+    return whole && error == std::errc() && number >= lowest ? ""
+                                                             : text + " is not " + std::to_string(lowest) + " or more";
+  };
+  return {check, ""};
+}
 
 void add_output_option(CLI::App& command, std::string& output) {
   command.add_option("-o,--output", output, "File to write; - is stdout")->type_name("FILE")->capture_default_str();
@@ -24,7 +38,7 @@ void add_features_option(CLI::App& command, std::vector<std::int64_t>& features)
 
 void add_samples_option(CLI::App& command, std::size_t& samples) {
   command.add_option("--samples", samples, "How many samples of each feature")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->capture_default_str();
 }
 

@@ -10,6 +10,9 @@
 
 namespace saetap::cli {
 
+// For an option that takes a whole number. CLI11's own would name the largest double as what is allowed.
+[[nodiscard]] CLI::Validator at_least(std::uint64_t lowest);
+
 // -o,--output FILE, which may be - for stdout. The default is what `output` is.
 void add_output_option(CLI::App& command, std::string& output);
 // -o,--output FILE: a store that is made, or the folder for it. Required.

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "integrations/cli/active_directions.h"
+#include "integrations/cli/counted.h"
 #include "integrations/cli/failure.h"
 #include "integrations/cli/pair_list.h"
 #include "integrations/cli/progress.h"
@@ -108,8 +109,12 @@ void list_pairs(const OpenedStore& store, const SimilarPairsRequest& request, fl
                                          " that can be listed; a higher --least, or --top, lists fewer");
   }
   const std::vector<SimilarPair> pairs = keeper.take();
-  const std::string found =
-      count_text(pairs.size()) + " pairs of at least " + similarity_text(least) + ", most similar first";
+  std::string found = counted(pairs.size(), "pair") + " of at least " + similarity_text(least);
+  if (!pairs.empty()) found += ", most similar first";
+  if (const auto& best = keeper.best_below()) {
+    found += "; the most similar are " + std::to_string(best->first) + " and " + std::to_string(best->second) + ", " +
+             similarity_text(best->similarity);
+  }
   put_out(request, head_of(store, request, least), std::span<const SimilarPair>(pairs), found, [&] {
     print_head(store, request.by);
     print_pairs(store, pairs, found);

@@ -5,6 +5,7 @@
 
 #include "integrations/analysis/activating_tokens.h"
 #include "integrations/analysis/visible_text.h"
+#include "integrations/cli/counted.h"
 #include "integrations/cli/similarity_text.h"
 #include "integrations/cli/table.h"
 #include "plugin/number_text.h"
@@ -28,6 +29,11 @@ const char* nothing_text(const OpenedStore& store, const SimilarFeature& itself,
   if (by == SimilarBy::decoder && !store.stored().has_decoder)
     return "  no decoder directions were saved of this site\n";
   if (by == SimilarBy::decoder && !itself.decoder) return "  its direction is zero, or not finite\n";
+  if (by != SimilarBy::decoder && itself.samples == 0) {
+    return store.scope == Scope::recent ? "  no sample of it is kept of these steps (--all-time reads all)\n"
+                                        : "  no sample of it is kept\n";
+  }
+  if (by == SimilarBy::tokens && itself.samples_with_token == 0) return "  of no sample of it the token is known\n";
   return "  no other feature has anything in common with it\n";
 }
 
@@ -90,7 +96,7 @@ std::string tokens_of_feature(const OpenedStore& store, std::uint32_t feature) {
 
 void print_similar(const OpenedStore& store, const SimilarFeature& itself, const std::vector<SimilarList>& lists) {
   std::cout << scope_text(store.stored(), store.scope, store.reader.run().lost_before) << "\n\nfeature "
-            << itself.feature << ": " << count_text(itself.samples) << " samples kept, " << itself.samples_with_token
+            << itself.feature << ": " << counted(itself.samples, "sample") << " kept, " << itself.samples_with_token
             << " with a known token";
   const std::string tokens = tokens_of_feature(store, itself.feature);
   std::cout << (tokens.empty() ? "" : "; commonest tokens ") << tokens << '\n';

@@ -54,6 +54,8 @@ class DocumentWriter {
   virtual void table(const TableOf& table) = 0;
   virtual void list(const std::vector<Line>& items, bool numbered) = 0;
   virtual void end() = 0;
+  // Whether a span's shade is seen.
+  [[nodiscard]] virtual bool shades() const = 0;
 };
 
 // The id that a heading gets by itself where Markdown is shown on GitHub: lower case, spaces as "-", and of the rest

@@ -23,6 +23,7 @@ class HtmlWriter : public DocumentWriter {
   void table(const TableOf& table) override;
   void list(const std::vector<Line>& items, bool numbered) override;
   void end() override;
+  [[nodiscard]] bool shades() const override { return true; }
 
  private:
   std::ostream& out_;

@@ -18,6 +18,7 @@ class MarkdownWriter : public DocumentWriter {
   void table(const TableOf& table) override;
   void list(const std::vector<Line>& items, bool numbered) override;
   void end() override {}
+  [[nodiscard]] bool shades() const override { return false; }
 
  private:
   std::ostream& out_;

@@ -60,15 +60,18 @@ void write_marks(DocumentWriter& writer, const Report& report, std::uint32_t fea
   writer.paragraph(line);
 }
 
-// How dark: the share of the strongest activation of the excerpt.
-Span piece_span(const ShownSample& shown, std::size_t token, float strongest) {
+// How dark: the share of the largest activation of the feature.
+Span piece_span(const ShownSample& shown, std::size_t token, float largest) {
+  const auto shade_of = [&](float activation) {
+    return std::min(1.0, std::abs(double{activation}) / std::abs(double{largest}));
+  };
   Span span = plain(shown.excerpt.pieces[token]);
   span.strong = token == shown.excerpt.activating;
   if (token < shown.along.size() && shown.along[token] && *shown.along[token] != 0) {
-    span.shade = std::min(1.0, static_cast<double>(std::abs(*shown.along[token]) / strongest));
+    span.shade = shade_of(*shown.along[token]);
     span.note = activation_text(*shown.along[token]);
   } else if (span.strong) {
-    span.shade = 1;
+    span.shade = shade_of(shown.sample.activation);
     span.note = activation_text(shown.sample.activation);
   }
   return span;
@@ -92,14 +95,12 @@ void add_piece(Line& line, Span span) {
   line.push_back(std::move(span));
 }
 
-Line excerpt_line(const ShownSample& shown) {
+Line excerpt_line(const ShownSample& shown, float largest) {
   const Excerpt& excerpt = shown.excerpt;
   if (!excerpt.known) return {plain("(token not known, row " + std::to_string(shown.sample.position) + ")")};
-  float strongest = std::abs(shown.sample.activation);
-  for (const auto& activation : shown.along) strongest = std::max(strongest, std::abs(activation.value_or(0)));
   Line line;
   for (std::size_t token = 0; token < excerpt.pieces.size(); ++token) {
-    if (!excerpt.pieces[token].empty()) add_piece(line, piece_span(shown, token, strongest));
+    if (!excerpt.pieces[token].empty()) add_piece(line, piece_span(shown, token, largest));
   }
   strip_leading_spaces(line);
   if (!excerpt.from_start) line.insert(line.begin(), plain("…"));
@@ -107,9 +108,9 @@ Line excerpt_line(const ShownSample& shown) {
   return line;
 }
 
-Line sample_line(const std::string& before, const ShownSample& shown, const std::string& after) {
-  Line line = excerpt_line(shown);
-  line.insert(line.begin(), plain(before + " · "));
+Line sample_line(const ShownSample& shown, float largest, const std::string& after) {
+  Line line = excerpt_line(shown, largest);
+  line.insert(line.begin(), plain(activation_text(shown.sample.activation) + " · "));
   line.push_back(plain(after));
   return line;
 }
@@ -117,8 +118,7 @@ Line sample_line(const std::string& before, const ShownSample& shown, const std:
 void write_strongest(DocumentWriter& writer, const FeatureFacts& facts) {
   std::vector<Line> items;
   for (const ShownSample& shown : facts.strongest) {
-    items.push_back(sample_line(activation_text(shown.sample.activation), shown,
-                                " (step " + std::to_string(shown.sample.step) + ")"));
+    items.push_back(sample_line(shown, facts.statistics.max, " (step " + std::to_string(shown.sample.step) + ")"));
   }
   writer.paragraph(
       {plain("Strongest " + count_text(items.size()) + " of " + count_text(facts.samples.size()) + " samples kept:")});
@@ -129,7 +129,7 @@ void write_groups(DocumentWriter& writer, const FeatureFacts& facts) {
   std::vector<Line> items;
   for (const ShownGroup& group : facts.groups) {
     for (const ShownSample& shown : group.examples) {
-      items.push_back(sample_line(activation_text(shown.sample.activation), shown, ""));
+      items.push_back(sample_line(shown, facts.statistics.max, ""));
     }
   }
   if (items.empty()) return;

@@ -1,6 +1,7 @@
 // The chapters that name features in tables: all of the report at a glance, and families.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "integrations/analysis/activating_tokens.h"
 #include "integrations/report/report_chapters.h"
@@ -69,6 +70,17 @@ std::string families_text(const ReportMaterial& material, std::int64_t width) {
          std::to_string(alike->front().feature) + ", cosine " + activation_text(alike->front().cosine) + ".";
 }
 
+// What the shades of a feature's samples mean.
+Line shades_line() {
+  Line line{plain("Shaded: how active the feature was at a token, ")};
+  for (const auto& [share, text] : {std::pair(0.25, "a quarter"), {0.5, "half"}, {1.0, "all"}}) {
+    line.push_back({.text = text, .strong = false, .link = {}, .shade = share, .note = {}});
+    line.push_back(plain(share < 1 ? ", " : ""));
+  }
+  line.push_back(plain(" of its max above; framed, the token that a sample is of. Not shaded: 0, or not known."));
+  return line;
+}
+
 }  // namespace
 
 void write_overview(DocumentWriter& writer, const Report& report, const FactsReader& reader) {
@@ -106,6 +118,7 @@ void write_overview(DocumentWriter& writer, const Report& report, const FactsRea
              text_base_text(text.total(), text.counted()) + ")" +
              "; left out where chance may do that (Fisher's exact test, p above " + bound_text(kDiscoveryRate) +
              " after Holm's correction). Intervals: " + kIntervalNote + ".")});
+  if (writer.shades()) writer.paragraph(shades_line());
   writer.table(table);
 }
 

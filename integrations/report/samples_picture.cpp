@@ -71,7 +71,7 @@ PointTable table_of(const std::vector<GridRow>& rows) {
                                {"offset", "tokens from the activating one"},
                                {"token_id", ""},
                                {"token", ""},
-                               {"activation", "activation"}},
+                               {"activation", ""}},
                    .rows = {}};
   for (std::size_t rank = 0; rank < rows.size(); ++rank) {
     const GridRow& row = rows[rank];

@@ -53,6 +53,10 @@ std::string lift_text(double lift) {
 }
 
 std::string no_samples_text(const FeatureFacts& facts, float threshold) {
+  if (facts.active_before > 0) {
+    return "not active in these steps: no samples; active on " + count_text(facts.active_before) +
+           (facts.active_before == 1 ? " token" : " tokens") + " before (--all-time)";
+  }
   if (facts.statistics.active == 0) return "never active here: no samples";
   return "active, but never from " + activation_text(threshold) + " up: no samples";
 }

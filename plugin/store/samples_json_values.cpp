@@ -95,6 +95,12 @@ Scope read_scope(const std::string& text) {
 
 }  // namespace
 
+std::string reason_of(const std::exception& error) {
+  const std::string reason = error.what();
+  const std::size_t end = reason.starts_with("[json.exception.") ? reason.find("] ") : std::string::npos;
+  return end == std::string::npos ? reason : reason.substr(end + 2);
+}
+
 JsonFeature json_feature_from(const Json& json) {
   JsonFeature feature;
   feature.feature = value_of<std::uint32_t>(json.at("feature"));
@@ -109,7 +115,9 @@ JsonFeature json_feature_from(const Json& json) {
 }
 
 SamplesJson samples_json_head_from(const Json& json) {
-  if (value_of<std::string>(json.at("format")) != "saetap samples") throw std::invalid_argument("another format");
+  if (!json.is_object() || json.value("format", Json()) != "saetap samples") {
+    throw std::invalid_argument("its \"format\" is not \"saetap samples\"");
+  }
   if (value_of<int>(json.at("format_version")) != 1) throw std::invalid_argument("a format version other than 1");
   SamplesJson head;
   head.scope = read_scope(value_of<std::string>(json.at("scope")));

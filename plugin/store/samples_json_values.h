@@ -11,6 +11,9 @@
 
 namespace saetap {
 
+// What is wrong, in words: without the name that the JSON library gives its errors.
+[[nodiscard]] std::string reason_of(const std::exception& error);
+
 // Everything but the features.
 [[nodiscard]] SamplesJson samples_json_head_from(const nlohmann::json& json);
 // One of the items of `top_features`.
@@ -26,7 +29,7 @@ auto of_samples_json(const std::string& path, Read read) {
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& error) {
-    throw StoreError(path + ": not a samples.json of saetap (" + error.what() + ")");
+    throw StoreError(path + ": not a samples.json of saetap (" + reason_of(error) + ")");
   }
 }
 

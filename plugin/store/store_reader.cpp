@@ -60,7 +60,8 @@ struct StoreReader::State {
         "SELECT activation, sequence, position, step, context_count, context_offset, context_activation, alike FROM "
         "sample WHERE site = ? AND part = ? AND feature = ?");
     random_samples = database.prepare(
-        "SELECT activation, sequence, position, step FROM random_sample WHERE site = ? AND part = ? AND feature = ?");
+        "SELECT activation, sequence, position, step, context_count, context_offset, context_activation FROM "
+        "random_sample WHERE site = ? AND part = ? AND feature = ?");
     histograms = database.prepare("SELECT first_bin, bins FROM feature WHERE site = ? AND part = ? AND feature = ?");
     segments = database.prepare(
         "SELECT segment, length, tokens FROM sequence WHERE id = ? AND segment BETWEEN ? AND ? ORDER BY segment");
@@ -176,8 +177,18 @@ ActivationHistogram StoreReader::histogram(int site, std::uint32_t feature, Scop
 
 std::vector<std::optional<std::vector<ContextActivation>>> StoreReader::context_activations(
     int site, std::uint32_t feature, Scope scope, std::span<const Sample> samples) const {
+  return activations_in(*state_->samples, site, feature, scope, samples);
+}
+
+std::vector<std::optional<std::vector<ContextActivation>>> StoreReader::random_context_activations(
+    int site, std::uint32_t feature, Scope scope, std::span<const Sample> samples) const {
+  return activations_in(*state_->random_samples, site, feature, scope, samples);
+}
+
+std::vector<std::optional<std::vector<ContextActivation>>> StoreReader::activations_in(
+    Statement& select, int site, std::uint32_t feature, Scope scope, std::span<const Sample> samples) const {
   std::vector<std::optional<std::vector<ContextActivation>>> found(samples.size());
-  each_part(*state_->samples, site, feature, scope, [&](const Statement& row) {
+  each_part(select, site, feature, scope, [&](const Statement& row) {
     const auto stored_samples = read_samples(row, 0, path());
     auto lists = read_context_activations(row, kSampleColumns, path());
     if (lists.size() != stored_samples.size()) {

@@ -158,6 +158,9 @@ class StoreReader {
   // the tokens at which it is not 0, in the order of the text. Nothing for those of which it is not known.
   [[nodiscard]] std::vector<std::optional<std::vector<ContextActivation>>> context_activations(
       int site, std::uint32_t feature, Scope scope, std::span<const Sample> samples) const;
+  // The same around samples that random_samples gave.
+  [[nodiscard]] std::vector<std::optional<std::vector<ContextActivation>>> random_context_activations(
+      int site, std::uint32_t feature, Scope scope, std::span<const Sample> samples) const;
   // The stored tokens from position − before to position + after, cut at the ends of the sequence.
   [[nodiscard]] Context context(const Sample& sample, std::uint32_t before, std::uint32_t after) const;
   // All stored text, once, in the order of stored_before() and then of the position. For whoever needs the tokens of
@@ -186,6 +189,9 @@ class StoreReader {
   // Calls `read` with each row that the statement finds for a feature.
   template <typename Read>
   void each_part(Statement& select, int site, std::uint32_t feature, Scope scope, Read read) const;
+  // The activations around `samples`, in the table that the statement reads.
+  [[nodiscard]] std::vector<std::optional<std::vector<ContextActivation>>> activations_in(
+      Statement& select, int site, std::uint32_t feature, Scope scope, std::span<const Sample> samples) const;
 
   struct State;
   std::unique_ptr<State> state_;

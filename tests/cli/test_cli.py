@@ -25,9 +25,21 @@ class Usage(StoreTest):
         self.fails(2, "--frobnicate", "info", self.usual, "--frobnicate")
         self.fails(2, "FEATURE", "show", self.usual, "x")
         self.fails(2, "--sort", "features", self.usual, "--sort", "beauty")
-        self.fails(2, "--top", "features", self.usual, "--top", 0)
+        self.fails(2, "--top: 0 is not 1 or more (saetap features --help)", "features", self.usual, "--top", 0)
+        self.fails(2, "-k: 0 is not 1 or more", "cluster", self.usual, "-k", 0)
+        self.fails(2, "--samples: -1 is not 1 or more", "report", self.usual, "--samples", -1)
+        self.fails(2, "--top: -1 is not 0 or more", "agree", self.usual, self.usual, "--top", -1)
+        self.fails(2, "--top", "export", self.usual, "--top", 10**30)
         self.fails(2, "--context", "show", self.usual, 0, "--context", -1)
         self.fails(2, "--min-density: lots is not a share", "features", self.usual, "--min-density", "lots")
+        self.fails(2, "--min-density 5% is more than --max-density 1%", "features", self.usual, "--min-density", "5%",
+                   "--max-density", "1%")
+        self.fails(2, "/no/x.svg cannot be written: there is no folder", "plot", self.usual, "density", "-o",
+                   self.folder / "no/x.svg")
+        foreign = self.folder / "tokens.json"
+        foreign.write_text('{"tokens": [1]}', encoding="utf-8")
+        self.fails(2, 'not a samples.json of saetap (its "format" is not "saetap samples")\n', "import", foreign,
+                   "-o", self.folder / "imported.saetap")
         self.fails(2, "--max-density: 101% is not a share", "features", self.usual, "--max-density", "101%")
 
     def test_what_is_no_store_is_status_2(self) -> None:

@@ -327,10 +327,10 @@ class Refused(Exports):
         self.refused("not valid JSON", lambda data: "saetap")
         self.refused("not valid JSON", lambda data: json.dumps(data)[:-100])
         self.refused("not a samples.json of saetap", lambda data: "[1, 2]")
-        self.refused("another format", lambda data: data.update(format="other"))
+        self.refused('its "format" is not "saetap samples"', lambda data: data.update(format="other"))
         self.refused("a format version other than 1", lambda data: data.update(format_version=2))
         self.refused("a scope is neither", lambda data: data.update(scope="all"))
-        self.refused("not a samples.json of saetap", lambda data: data.pop("sites") and None)
+        self.refused("not a samples.json of saetap (key 'sites' not found)", lambda data: data.pop("sites") and None)
 
     def test_what_contradicts_itself_is_refused(self) -> None:
         def site(data: dict) -> dict:

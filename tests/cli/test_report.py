@@ -142,6 +142,8 @@ class Markdown(ReportTest):
     def test_sorted_by_what_is_asked(self) -> None:
         text = self.markdown(self.suspicious, "--sort", "density", "--top", 2)
         self.assertIn("The 2 features of highest density.", text)
+        one = self.markdown(self.suspicious, "--top", 1)
+        self.assertIn("The 1 feature of highest max.", one)
         self.assertIn("\n## Feature 40\n", text)
 
     def test_a_family_is_named_with_its_cosines(self) -> None:
@@ -226,7 +228,11 @@ class Html(ReportTest):
     def test_tokens_are_shaded_by_their_activation(self) -> None:
         page = self.page(self.usual)
         marks = [attributes for tag, attributes in page.tags if tag == "mark"]
-        self.assertIn({"style": "--s:1.00", "title": "7.26"}, marks)
+        # Of the feature's max, not of the sample's: 7.26 of 7.50.
+        self.assertIn({"style": "--s:0.97", "title": "7.26"}, marks)
+        self.assertIn({"style": "--s:1.00", "title": "7.50"}, marks)
+        self.assertIn("Shaded: how active the feature was at a token", page.text)
+        self.assertNotIn("Shaded", self.markdown(self.usual))
         self.assertTrue(all(re.fullmatch(r"--s:[01]\.\d\d", mark["style"]) for mark in marks))
 
     def test_hostile_text_stays_text(self) -> None:

@@ -112,6 +112,54 @@ class Show(StoreTest):
         (unknown,) = json.loads(saetap("show", self.folder / "no_tokens", 0, "--samples", 1, "--json").stdout)["samples"]
         self.assertNotIn("activations", unknown)
 
+    def test_one_that_was_active_before_the_recent_steps_says_so(self) -> None:
+        store = self.folder / "died"
+        shutil.copytree(self.usual, store)
+        with sqlite3.connect(store / "samples.saetap") as connection:
+            for table in ("feature", "sample", "random_sample"):
+                connection.execute(f"DELETE FROM {table} WHERE feature = 0 AND part IN ('closed', 'open')")
+        text = self.ok("show", store, 0)
+        self.assertIn("not active in these steps: no samples; active on 10 tokens before (--all-time)\n", text)
+        self.assertNotIn("max 0", text)
+        self.assertNotIn("never active", text)
+        shown = self.ok_json("show", store, 0)
+        self.assertEqual((shown["mean"], shown["std"], shown["active_tokens"]), (None, None, 0))
+        self.assertIn("active on 10 of 240 tokens", self.ok("show", store, 0, "--all-time"))
+        self.assertEqual(self.ok("similar", store, 0).count("no sample of it is kept of these steps (--all-time"), 2)
+
+    def test_all_active_tokens_are_not_said_to_be_drawn(self) -> None:
+        text = self.ok("show", self.usual, 0)
+        self.assertIn("at every strength: 3 of its 20 active tokens, drawn at random, in ", text)
+        store = self.folder / "few"
+        shutil.copytree(self.usual, store)
+        with sqlite3.connect(store / "samples.saetap") as connection:
+            connection.execute("UPDATE feature SET active = 3 WHERE feature = 0 AND part = 'closed'")
+            connection.execute("DELETE FROM feature WHERE feature = 0 AND part = 'open'")
+        self.assertIn("at every strength: all its 3 active tokens, in ", self.ok("show", store, 0))
+
+    def test_of_parts_without_samples_nothing_is_said(self) -> None:
+        said = "strongest 3 of 3 kept; steps 10 to 12, half of them from 11 on: 3 of the window before it ("
+        self.assertIn(said, self.ok("show", self.usual, 0))
+        self.assertIn("kept; steps 0 to 2, half of them from 1 on: 3 of the past (", self.ok("show", self.usual, 0, "--all-time"))
+        store = self.folder / "one_part"
+        shutil.copytree(self.usual, store)
+        with sqlite3.connect(store / "samples.saetap") as connection:
+            for table in ("part", "feature", "sample", "random_sample"):
+                connection.execute(f"DELETE FROM {table} WHERE part IN ('past', 'open')")
+        self.assertIn("kept; steps 10 to 12, half of them from 11 on\n", self.ok("show", store, 0))
+
+    def test_activations_around_random_samples(self) -> None:
+        shown = self.ok_json("show", self.usual, 0, "--context", 2)
+        self.assertEqual(len(shown["random_samples"]), 3)
+        examples = [one for group in shown["groups"] for one in group["examples"]]
+        for sample in shown["random_samples"] + examples:
+            # It is active on the token 1 and nowhere else.
+            here = sample["activating"]
+            self.assertEqual(sample["activations"][here], sample["activation"])
+            self.assertEqual([i for i, value in enumerate(sample["activations"]) if value != 0], [here])
+            self.assertEqual(len(sample["activations"]), len(sample["ids"]))
+
+
     def test_features_without_samples_say_why(self) -> None:
         self.assertIn("never active here: no samples", self.ok("show", self.usual, 6))
         self.assertIn("active, but never from 0.10 up: no samples", self.ok("show", self.usual, 5))
@@ -150,7 +198,9 @@ class Colors(StoreTest):
         for columns in (40, 60, 200):
             colored, plain = (terminal_output(f"'{SAETAP}' show '{self.usual}' {feature} --color {choice}", columns)
                               for feature in (0,) for choice in ("always", "never"))
-            self.assertEqual(re.sub(r"\x1b\[[0-9;]*m", "", colored), plain)
+            lines = re.sub(r"\x1b\[[0-9;]*m", "", colored).splitlines()
+            self.assertEqual([line for line in lines if not line.startswith("Shaded: ")], plain.splitlines())
+            self.assertEqual(len(lines), len(plain.splitlines()) + 1)  # what the colours mean
 
     def test_what_is_active_is_shaded_and_nothing_else(self) -> None:
         # Of the store's own escape character only its name is there.
@@ -366,6 +416,17 @@ class Unembedding(StoreTest):
         npy(self.folder / "rows.npy", self.ROWS, "<f4")
         text = self.ok("show", self.usual, 0, "--unembedding", self.folder / "rows.npy")
         self.assertRegex(text, r"\n +east +12\.0?0? +\[PAD\] +0\n")
+
+    def test_without_a_finite_product_it_is_refused(self) -> None:
+        npy(self.folder / "nan.npy", [[math.nan, 1.0]] * 13, "<f4")
+        self.fails(2, "nan.npy, [13, 2] of float32: no token has a finite product", "show", self.usual, 0,
+                   "--unembedding", self.folder / "nan.npy")
+
+    def test_one_of_fewer_tokens_than_the_tokenizer_is_noted(self) -> None:
+        npy(self.folder / "few.npy", self.ROWS[:5], "<f4")
+        done = saetap("show", self.usual, 0, "--unembedding", self.folder / "few.npy")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("few.npy, [5, 2] of float32 has 5 tokens and the tokenizer 13", done.stderr)
 
     def test_what_is_no_unembedding_is_status_2(self) -> None:
         npy(self.folder / "wide.npy", [[1.0, 2.0, 3.0]] * 3, "<f4")

@@ -17,6 +17,7 @@ class Similar(StoreTest):
         self.assertEqual(self.ok_json("similar", self.usual, "--all")["pairs"], pairs)
         self.assertEqual(self.ok_json("similar", self.usual, "--all", "--by", "places")["pairs"], [])
         self.assertIn("0 pairs of at least 0.500", self.ok("similar", self.usual, "--all", "--by", "places"))
+        self.assertIn("\n1 pair of at least 0.800, most similar first\n", self.ok("similar", self.usual, "--all"))
 
     def test_without_directions_or_tokens(self) -> None:
         store = self.folder / "no_tokens"
@@ -31,7 +32,8 @@ class Similar(StoreTest):
 
     def test_too_few_for_clusters_and_a_map(self) -> None:
         self.assertEqual(self.ok_json("cluster", self.usual, "-k", 2)["features"], 3)
-        self.fails(2, "-k 4", "cluster", self.usual, "-k", 4)
+        self.fails(2, "-k: 4 is more than the 3 features that can be grouped", "cluster", self.usual, "-k", 4)
+        self.fails(2, "-k: 1 is not 2 or more", "cluster", self.usual, "-k", 1)
         self.assertEqual([one["feature"] for one in self.ok_json("map", self.usual)["points"]], [0, 1, 2])
         self.fails(2, "--seed", "cluster", self.usual, "--seed", "-1")
 

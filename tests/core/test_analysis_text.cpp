@@ -164,6 +164,9 @@ TEST_CASE("figures keep the digits that matter and never round to all or nothing
   CHECK(saetap::count_text(123456) == "123,456");
   CHECK(saetap::percent_text(0) == "0 %");
   CHECK(saetap::percent_text(1) == "100 %");
+  // As a mean of shares may come out: one step of a double from 1.
+  CHECK(saetap::percent_text(0.9999999999999999) == "100 %");
+  CHECK(saetap::percent_text(1.0000000000000002) == "100 %");
   CHECK(saetap::percent_text(0.3124) == "31.2 %");
   CHECK(saetap::percent_text(0.00412) == "0.41 %");
   CHECK(saetap::percent_text(0.000031) == "0.0031 %");

@@ -95,6 +95,20 @@ TEST_CASE("all pairs above a bound are found once, across blocks") {
   CHECK(expected > 1000);
 }
 
+TEST_CASE("where no pair is above a bound, the most similar one is known") {
+  const std::vector<float> values = directions_with_a_gap();
+  saetap::PairsAbove all(kFeatures, -1, kFeatures * kFeatures);
+  const auto units = saetap::unit_directions(values, kFeatures);
+  saetap::find_similar_directions(units, all, {});
+  CHECK_FALSE(all.best_below());
+  const float most = all.take().front().similarity;
+  saetap::PairsAbove none(kFeatures, 1.1f, kFeatures * kFeatures);
+  saetap::find_similar_directions(units, none, {});
+  CHECK(none.found() == 0);
+  REQUIRE(none.best_below());
+  CHECK(none.best_below()->similarity == most);
+}
+
 TEST_CASE("the nearest of all features are those of each one, across blocks") {
   const std::vector<float> values = directions_with_a_gap();
   constexpr std::size_t kTop = 7;
