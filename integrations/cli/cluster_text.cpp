@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <optional>
 
 #include "integrations/analysis/visible_text.h"
 #include "integrations/cli/similarity_text.h"
@@ -44,8 +45,9 @@ std::string how_text(const ShownClusters& shown) {
 
 std::string quality_text(const ClusterQuality& quality) {
   if (quality.features == 0) return "no two features are together";
-  return similarity_text(quality.silhouette) + " (" + count_text(quality.features) + " features in " +
-         count_text(quality.clusters) + " clusters of two or more)";
+  const std::string of = count_text(quality.features) + " features in ";
+  if (!quality.silhouette) return "not defined: all " + of + "one cluster";
+  return similarity_text(quality.silhouette) + " (" + of + count_text(quality.clusters) + " clusters of two or more)";
 }
 
 void print_head(const OpenedStore& store, const ShownClusters& shown) {
@@ -62,10 +64,12 @@ void print_head(const OpenedStore& store, const ShownClusters& shown) {
                                  : ", as many places for each feature dealt out at random\n");
 }
 
+Json json_of(std::optional<double> silhouette) {
+  return silhouette ? Json(*silhouette) : Json();
+}
+
 Json json_of(const ClusterQuality& quality) {
-  return {{"features", quality.features},
-          {"clusters", quality.clusters},
-          {"silhouette", quality.features > 0 ? Json(quality.silhouette) : Json()}};
+  return {{"features", quality.features}, {"clusters", quality.clusters}, {"silhouette", json_of(quality.silhouette)}};
 }
 
 Json json_of(const FeatureCluster& cluster, const std::vector<CharacteristicToken>& tokens,
@@ -77,7 +81,7 @@ Json json_of(const FeatureCluster& cluster, const std::vector<CharacteristicToke
     named.push_back(std::move(entry));
   }
   return {{"features", cluster.features},
-          {"silhouette", cluster.silhouette},
+          {"silhouette", json_of(cluster.silhouette)},
           {"tightness", cluster.tightness},
           {"tokens", std::move(named)}};
 }
