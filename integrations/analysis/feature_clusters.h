@@ -34,10 +34,12 @@ struct FeatureClusters {
 };
 
 struct DirectionClustering {
-  std::size_t clusters = 2;  // from 2 to the number of directions
+  std::size_t clusters = 2;  // from 2 to the number of directions, and kMostClusters
   std::uint64_t seed = 1;
 };
 inline constexpr std::size_t kClusteringStarts = 3;  // of k-means
+// More take hours on a large site, and groups of a few features each are what similar_features finds.
+inline constexpr std::size_t kMostClusters = 4096;
 
 // By spherical k-means on the directions; similarity is the cosine. By chance: the numbers of each dimension permuted
 // among the features. `step_done` is called after each of six starts, three of them by chance; may be empty.

@@ -10,6 +10,7 @@
 #include "integrations/cli/progress.h"
 #include "integrations/cli/ranking_option.h"
 #include "integrations/cli/shared_options.h"
+#include "plugin/number_text.h"
 
 namespace saetap::cli {
 namespace {
@@ -38,10 +39,11 @@ ShownClusters by_decoder(const OpenedStore& store, const ClusterRequest& request
   shown.features = directions.size();
   shown.left_out = static_cast<std::uint64_t>(store.stored().site.features) - shown.features;
   shown.asked = request.clusters > 0 ? request.clusters : usual_clusters(directions.size());
-  if (shown.asked < 2 || shown.asked > directions.size()) {
+  if (shown.asked < 2 || shown.asked > std::min(directions.size(), kMostClusters)) {
     throw Failure(Status::bad_input, "-k " + std::to_string(shown.asked) + ": there are " +
                                          std::to_string(directions.size()) +
-                                         " features to be grouped, into 2 clusters at least");
+                                         " features to be grouped, into 2 clusters at least and at most " +
+                                         count_text(std::min(directions.size(), kMostClusters)));
   }
   Progress progress("runs of k-means, half of them on permuted directions", 2 * kClusteringStarts);
   std::size_t done = 0;
@@ -96,7 +98,8 @@ void add_cluster(CLI::App& program) {
       ->type_name("MEASURE")
       ->capture_default_str();
   sub->add_option("-k", request->clusters,
-                  "By decoder: how many clusters (default: the square root of half the features, a usual first guess)")
+                  "By decoder: how many clusters, at most 4,096 (default: the square root of half the features, a "
+                  "usual first guess)")
       ->check(CLI::PositiveNumber)
       ->type_name("N");
   sub->add_option("--least", request->least,
