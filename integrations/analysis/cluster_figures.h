@@ -25,6 +25,7 @@ class ClusterFigures {
   std::vector<std::size_t> sizes_;
   std::vector<double> likeness_;     // of each item: mean similarity to the others of its cluster
   std::vector<double> silhouettes_;  // of each item
+  bool has_others_ = false;          // clusters to hold one against; else no silhouette is defined
 };
 
 }  // namespace saetap

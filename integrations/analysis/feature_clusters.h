@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "integrations/analysis/shared_samples.h"
@@ -14,16 +15,16 @@ namespace saetap {
 struct FeatureCluster {
   std::vector<std::uint32_t> features;  // most central first: of highest mean similarity to the others
   double tightness = 0;                 // mean similarity of its features to one another; 0 for one alone
-  double silhouette = 0;                // mean of its features'
+  std::optional<double> silhouette;     // mean of its features'; nothing: there is no other cluster
 };
 
 // How much nearer features are to their own cluster than to the next. A silhouette (Rousseeuw) of a feature is (b - a)
 // / max(a, b): a is its mean distance (1 - similarity) to the others of its cluster, b the lowest mean distance to
-// another cluster; 0 for one that is alone.
+// another cluster; 0 for one that is alone, not defined where there is one cluster only.
 struct ClusterQuality {
-  std::uint64_t features = 0;  // in clusters of two or more
-  std::uint64_t clusters = 0;  // of two or more
-  double silhouette = 0;       // mean over these features; exact, none is left out
+  std::uint64_t features = 0;        // in clusters of two or more
+  std::uint64_t clusters = 0;        // of two or more
+  std::optional<double> silhouette;  // mean over these features; exact, none is left out. Nothing: not defined
 };
 
 struct FeatureClusters {
@@ -33,10 +34,12 @@ struct FeatureClusters {
 };
 
 struct DirectionClustering {
-  std::size_t clusters = 2;  // from 2 to the number of directions
+  std::size_t clusters = 2;  // from 2 to the number of directions, and kMostClusters
   std::uint64_t seed = 1;
 };
 inline constexpr std::size_t kClusteringStarts = 3;  // of k-means
+// More take hours on a large site, and groups of a few features each are what similar_features finds.
+inline constexpr std::size_t kMostClusters = 4096;
 
 // By spherical k-means on the directions; similarity is the cosine. By chance: the numbers of each dimension permuted
 // among the features. `step_done` is called after each of six starts, three of them by chance; may be empty.

@@ -12,6 +12,7 @@ namespace saetap {
 namespace {
 
 constexpr std::size_t kBlock = 2048;  // rows centred at a time
+constexpr std::size_t kStrip = 1024;  // columns of the covariance made at a time
 constexpr Eigen::Index kSmall = 256;  // of so few dimensions all components are found at once
 constexpr Eigen::Index kComponents = 2;
 constexpr Eigen::Index kKrylovVectors = 40;  // of Lanczos' method
@@ -35,17 +36,22 @@ Eigen::MatrixXd covariance_of(const UnitDirections& directions, const Eigen::Vec
   const std::size_t width = directions.width;
   const auto dimensions = static_cast<Eigen::Index>(width);
   Eigen::MatrixXd sum = Eigen::MatrixXd::Zero(dimensions, dimensions);
-  Eigen::MatrixXf centred, product(dimensions, dimensions);
+  Eigen::MatrixXf centred, strip, product;
   for (std::size_t first = 0; first < directions.size(); first += kBlock) {
     const std::size_t count = std::min(kBlock, directions.size() - first);
     // Column by column, so that its memory is rows of a matrix that is the other way round.
     centred = Eigen::Map<const Eigen::MatrixXf>(directions.row(first), dimensions, static_cast<Eigen::Index>(count));
     centred.colwise() -= mean.cast<float>();
-    const MatrixRows rows{centred.data(), count, width};
-    multiply_columns(rows, rows, product.data());
-    sum += product.cast<double>();
+    for (std::size_t column = 0; column < width; column += kStrip) {
+      const std::size_t columns = std::min(kStrip, width - column);
+      strip = centred.middleRows(static_cast<Eigen::Index>(column), static_cast<Eigen::Index>(columns));
+      product.resize(dimensions, strip.rows());
+      multiply_columns({strip.data(), count, columns}, {centred.data(), count, width}, product.data());
+      sum.middleCols(static_cast<Eigen::Index>(column), strip.rows()) += product.cast<double>();
+    }
   }
-  return sum / static_cast<double>(directions.size());
+  sum /= static_cast<double>(directions.size());
+  return sum;
 }
 
 // The two eigenvectors of the largest eigenvalues, largest first.

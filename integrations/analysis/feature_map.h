@@ -21,9 +21,12 @@ struct FeatureMap {
   double y_share = 0;
 };
 
-// The two principal components of the directions, less their mean. Of each component the coefficient of largest
-// magnitude is positive, so that the same store gives the same map. Fewer than three directions, or of width 1: no
-// points.
+// Of directions of so many numbers at most components are found: their covariance takes 512 MB.
+inline constexpr std::size_t kWidestPlane = 8192;
+
+// The two principal components of the directions, at most kWidestPlane wide, less their mean. Of each component the
+// coefficient of largest magnitude is positive, so that the same store gives the same map. Fewer than three directions,
+// or of width 1: no points.
 [[nodiscard]] FeatureMap principal_plane(const UnitDirections& directions);
 
 }  // namespace saetap

@@ -101,7 +101,7 @@ class Linkage {
 };
 
 FeatureClusters clusters_of(const SampleRows& places, double least) {
-  std::vector<std::uint32_t> cluster_of, features(places.features());
+  std::vector<std::uint32_t> cluster_of;
   std::size_t clusters = 0;
   {
     NearestKeeper nearest(places.features(), kLinks, 0);
@@ -110,14 +110,21 @@ FeatureClusters clusters_of(const SampleRows& places, double least) {
     linkage.merge_all();
     clusters = linkage.number(cluster_of);
   }
-  std::iota(features.begin(), features.end(), 0u);
-  ClusterFigures figures(cluster_of, clusters);
-  std::vector<double> sums(clusters);
+  // What has no sample was not grouped: it is no cluster of its own.
+  std::vector<std::uint32_t> features, own_cluster;
   for (std::uint32_t feature = 0; feature < places.features(); ++feature) {
-    if (figures.size_of(cluster_of[feature]) < 2) continue;
+    if (places.samples(feature) == 0) continue;
+    features.push_back(feature);
+    own_cluster.push_back(cluster_of[feature]);
+  }
+  ClusterFigures figures(own_cluster, clusters);
+  std::vector<double> sums(clusters);
+  for (std::size_t item = 0; item < features.size(); ++item) {
+    if (figures.size_of(own_cluster[item]) < 2) continue;
     std::fill(sums.begin(), sums.end(), 0);
-    for (const SharedSamples& one : places.sharing_with(feature)) sums[cluster_of[one.feature]] += one.similarity;
-    figures.add(feature, sums);
+    for (const SharedSamples& one : places.sharing_with(features[item]))
+      sums[cluster_of[one.feature]] += one.similarity;
+    figures.add(item, sums);
   }
   return figures.take(features);
 }

@@ -4,8 +4,6 @@
 #include <cmath>
 #include <tuple>
 
-#include "integrations/analysis/random_numbers.h"
-
 namespace saetap {
 namespace {
 
@@ -141,10 +139,33 @@ void SampleRows::find_similar(PairKeeper& keeper, const FeatureProgress& progres
   }
 }
 
+// Dealt out at random, a feature may get a place twice: one of the two is swapped for another feature's, so that each
+// has as many different ones as it had. A swap makes no new pair, so that once through is enough.
+void SampleRows::swap_twins(std::vector<std::uint32_t>& keys, RandomBits& bits) const {
+  constexpr int kTries = 1000;
+  std::vector<std::uint32_t> last_of(keys_, static_cast<std::uint32_t>(features()));  // the last feature with the key
+  const auto has = [&](std::size_t feature, std::uint32_t key) {
+    const auto row = std::span(keys).subspan(row_begins_[feature], row_begins_[feature + 1] - row_begins_[feature]);
+    return std::ranges::find(row, key) != row.end();
+  };
+  for (std::uint32_t feature = 0; feature < features(); ++feature) {
+    for (std::size_t i = row_begins_[feature]; i < row_begins_[feature + 1]; ++i) {
+      for (int tries = 0; last_of[keys[i]] == feature && tries < kTries; ++tries) {
+        const std::size_t at = random_index(bits, keys.size());
+        const auto next = std::upper_bound(row_begins_.begin(), row_begins_.end(), at);
+        const auto other = static_cast<std::size_t>(next - row_begins_.begin()) - 1;
+        if (!has(feature, keys[at]) && !has(other, keys[i])) std::swap(keys[i], keys[at]);
+      }
+      last_of[keys[i]] = feature;
+    }
+  }
+}
+
 SampleRows SampleRows::shuffled(std::uint64_t seed) const {
   std::vector<std::uint32_t> keys = row_keys_;
   RandomBits bits(seed);
   shuffle(std::span(keys), bits);
+  swap_twins(keys, bits);
   std::vector<Entry> entries;
   entries.reserve(keys.size());
   for (std::uint32_t feature = 0; feature < features(); ++feature) {

@@ -76,14 +76,9 @@ class Clusters {
   }
 
   std::vector<std::size_t> draw(std::span<const float> far, std::size_t count) {
-    std::vector<double> sums(far.size());
-    std::partial_sum(far.begin(), far.end(), sums.begin(), [](double sum, float one) { return sum + one; });
+    const WeightedChoice choice(far);
     std::vector<std::size_t> drawn;
-    for (std::size_t i = 0; i < count; ++i) {
-      const double at = random_share(bits_) * sums.back();
-      const auto found = std::upper_bound(sums.begin(), sums.end(), at);
-      drawn.push_back(std::min<std::size_t>(static_cast<std::size_t>(found - sums.begin()), far.size() - 1));
-    }
+    for (std::size_t i = 0; i < count; ++i) drawn.push_back(choice.draw(bits_));
     return drawn;
   }
 

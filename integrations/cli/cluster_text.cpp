@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <optional>
 
 #include "integrations/analysis/visible_text.h"
 #include "integrations/cli/counted.h"
@@ -45,8 +46,9 @@ std::string how_text(const ShownClusters& shown) {
 
 std::string quality_text(const ClusterQuality& quality) {
   if (quality.features == 0) return "no two features are together";
-  return similarity_text(quality.silhouette) + " (" + counted(quality.features, "feature") + " in " +
-         counted(quality.clusters, "cluster") + " of two or more)";
+  const std::string of = counted(quality.features, "feature") + " in ";
+  if (!quality.silhouette) return "not defined: all " + of + "one cluster";
+  return similarity_text(*quality.silhouette) + " (" + of + counted(quality.clusters, "cluster") + " of two or more)";
 }
 
 void print_head(const OpenedStore& store, const ShownClusters& shown) {
@@ -63,10 +65,12 @@ void print_head(const OpenedStore& store, const ShownClusters& shown) {
                                  : ", as many places for each feature dealt out at random\n");
 }
 
+Json json_of(std::optional<double> silhouette) {
+  return silhouette ? Json(*silhouette) : Json();
+}
+
 Json json_of(const ClusterQuality& quality) {
-  return {{"features", quality.features},
-          {"clusters", quality.clusters},
-          {"silhouette", quality.features > 0 ? Json(quality.silhouette) : Json()}};
+  return {{"features", quality.features}, {"clusters", quality.clusters}, {"silhouette", json_of(quality.silhouette)}};
 }
 
 Json json_of(const FeatureCluster& cluster, const std::vector<CharacteristicToken>& tokens,
@@ -78,7 +82,7 @@ Json json_of(const FeatureCluster& cluster, const std::vector<CharacteristicToke
     named.push_back(std::move(entry));
   }
   return {{"features", cluster.features},
-          {"silhouette", cluster.silhouette},
+          {"silhouette", json_of(cluster.silhouette)},
           {"tightness", cluster.tightness},
           {"tokens", std::move(named)}};
 }

@@ -11,6 +11,7 @@
 #include "integrations/cli/progress.h"
 #include "integrations/cli/ranking_option.h"
 #include "integrations/cli/shared_options.h"
+#include "plugin/number_text.h"
 
 namespace saetap::cli {
 namespace {
@@ -39,11 +40,11 @@ ShownClusters by_decoder(const OpenedStore& store, const ClusterRequest& request
   shown.features = directions.size();
   shown.left_out = static_cast<std::uint64_t>(store.stored().site.features) - shown.features;
   shown.asked = request.clusters > 0 ? request.clusters : usual_clusters(directions.size());
-  if (shown.asked < 2 || shown.asked > directions.size()) {
-    throw Failure(Status::bad_input,
-                  "-k: " + count_text(shown.asked) +
-                      (shown.asked < 2 ? " is not 2 or more, and not more than the " : " is more than the ") +
-                      counted(directions.size(), "feature") + " that can be grouped");
+  const std::size_t most = std::min(directions.size(), kMostClusters);
+  if (shown.asked < 2 || shown.asked > most) {
+    throw Failure(Status::bad_input, "-k: " + count_text(shown.asked) + " is not from 2 to " + count_text(most) + ": " +
+                                         counted(directions.size(), "feature") + " can be grouped, into " +
+                                         count_text(kMostClusters) + " clusters at most");
   }
   Progress progress("runs of k-means, half of them on permuted directions", 2 * kClusteringStarts);
   std::size_t done = 0;
@@ -98,7 +99,8 @@ void add_cluster(CLI::App& program) {
       ->type_name("MEASURE")
       ->capture_default_str();
   sub->add_option("-k", request->clusters,
-                  "By decoder: how many clusters (default: the square root of half the features, a usual first guess)")
+                  "By decoder: how many clusters, at most 4,096 (default: the square root of half the features, a "
+                  "usual first guess)")
       ->check(at_least(1))
       ->type_name("N");
   sub->add_option("--least", request->least,

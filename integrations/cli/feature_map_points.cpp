@@ -21,6 +21,7 @@
 #include "integrations/cli/map_features.h"
 #include "integrations/cli/progress.h"
 #include "integrations/cli/shared_options.h"
+#include "plugin/number_text.h"
 
 namespace saetap::cli {
 namespace fs = std::filesystem;
@@ -164,6 +165,11 @@ FeatureMap feature_map_points(const OpenedStore& store, const MapRequest& reques
                                          " active features with directions of width 2; there are " +
                                          std::to_string(directions.size()) + " of width " +
                                          std::to_string(directions.width));
+  }
+  if (request.method == "pca" && directions.width > kWidestPlane) {
+    throw Failure(Status::bad_input, "--method pca: directions of " + count_text(directions.width) +
+                                         " numbers; principal components are found of " + count_text(kWidestPlane) +
+                                         " at most (--method umap and tsne have no such limit)");
   }
   return request.method == "pca" ? principal_plane(directions) : points_by_python(directions, request);
 }

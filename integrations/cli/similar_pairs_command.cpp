@@ -19,7 +19,8 @@
 namespace saetap::cli {
 namespace {
 
-constexpr std::size_t kMostPairs = 20'000'000;  // kept: 240 MB of them
+constexpr std::size_t kMostPairs = 20'000'000;    // kept: 240 MB of them
+constexpr std::size_t kMostNearest = 10'000'000;  // kept of all features together: 320 MB of them at most
 constexpr std::size_t kRowsShown = 50;
 
 float least_of(const SimilarPairsRequest& request) {
@@ -132,16 +133,26 @@ std::vector<SimilarPair> best_of(const NearestLists& lists) {
   return best;
 }
 
+void check_top(std::size_t features, std::size_t top) {
+  const std::size_t most = kMostNearest / std::max<std::size_t>(features, 1);
+  if (std::min(top, features) <= most) return;
+  throw Failure(Status::bad_input, "--top " + std::to_string(top) + " of each of " + count_text(features) +
+                                       " features is more than can be listed: " + count_text(most) + " at most");
+}
+
 void list_nearest(const OpenedStore& store, const SimilarPairsRequest& request, float least) {
-  NearestKeeper keeper(static_cast<std::size_t>(store.stored().site.features), *request.top, least);
+  const auto features = static_cast<std::size_t>(store.stored().site.features);
+  check_top(features, *request.top);
+  NearestKeeper keeper(features, *request.top, least);
   find_similar(store, request.by, keeper);
   const NearestLists lists = keeper.take();
-  const std::vector<SimilarPair> best = best_of(lists);
-  const std::string found = count_text(best.size()) + " nearest features, " + std::to_string(*request.top) +
-                            " at most of each, most similar first";
+  std::size_t count = 0;
+  for (const std::vector<Neighbor>& list : lists) count += list.size();
+  const std::string found =
+      count_text(count) + " nearest features, " + std::to_string(*request.top) + " at most of each, most similar first";
   put_out(request, head_of(store, request, least), lists, found, [&] {
     print_head(store, request.by);
-    print_pairs(store, best, found);
+    print_pairs(store, best_of(lists), found);
   });
 }
 

@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -28,15 +30,15 @@ def saetap(*arguments: object, **extra: str) -> subprocess.CompletedProcess:
 class PlantedStore:
     """What docs/file_format.md says of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, features: int = FEATURES, width: int = WIDTH) -> None:
         self.store = sqlite3.connect(f"file:{folder / 'samples.saetap'}?mode=ro", uri=True)
         blocks = self.store.execute("SELECT directions FROM decoder WHERE site = 0 ORDER BY block")
         halves = np.concatenate([np.frombuffer(blob, "<f2") for (blob,) in blocks])
-        self.directions = halves.reshape(FEATURES, WIDTH).astype(np.float64)
-        self.active = np.zeros(FEATURES, bool)
+        self.directions = halves.reshape(features, width).astype(np.float64)
+        self.active = np.zeros(features, bool)
         for (feature,) in self.store.execute("SELECT feature FROM feature WHERE site = 0 AND active > 0"):
             self.active[feature] = True
-        self.places: list[list[tuple[int, int]]] = [[] for _ in range(FEATURES)]
+        self.places: list[list[tuple[int, int]]] = [[] for _ in range(features)]
         for feature, sequence, position in self.store.execute(
             "SELECT feature, sequence, position FROM sample WHERE site = 0"
         ):
@@ -63,6 +65,14 @@ class PlantedStore:
         for feature in range(FEATURES):
             np.add.at(counts[feature], self.tokens(feature), 1)
         return counts
+
+
+@contextmanager
+def planted_store(features: int, width: int, clusters: int, samples: int) -> Iterator[Path]:
+    """One of another shape, for as long as it is needed."""
+    with tempfile.TemporaryDirectory(prefix="saetap-analysis-") as folder:
+        subprocess.run([MAKE_STORE, *map(str, (features, width, clusters, samples)), folder], check=True)
+        yield Path(folder)
 
 
 class PlantedTest(unittest.TestCase):

@@ -1,7 +1,7 @@
 """`saetap cluster` against scikit-learn: its silhouettes, and what its k-means reaches on the same directions."""
 
 import numpy as np
-from planted import CLUSTERS, FEATURES, PlantedTest, run_tests
+from planted import CLUSTERS, FEATURES, PlantedTest, planted_store, run_tests, saetap
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_samples
 
@@ -99,6 +99,13 @@ class Clusters(PlantedTest):
         self.assertIn("14 left out", text)
         self.assertIn("by chance", text)
         self.assertIn("listed: the 5 clusters of highest silhouette", text)
+
+    def test_more_clusters_than_can_be_found_are_refused(self) -> None:
+        with planted_store(5000, 2, 4, 1) as folder:
+            done = saetap("cluster", folder, "-k", 4097)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn("-k 4097: there are 4898 features to be grouped, into 2 clusters at least and at most 4,096",
+                          done.stderr)
 
     def test_what_cannot_be_asked(self) -> None:
         self.fails(2, "-k 1", "cluster", "-k", 1)

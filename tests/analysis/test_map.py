@@ -10,7 +10,7 @@ import sys
 import time
 
 import numpy as np
-from planted import CLUSTERS, SAETAP, PlantedTest, run_tests
+from planted import CLUSTERS, SAETAP, PlantedStore, PlantedTest, planted_store, run_tests, saetap
 from sklearn.metrics import silhouette_score
 
 
@@ -33,6 +33,25 @@ class Map(PlantedTest):
         for i in range(2):
             axis = axes[i] * np.sign(axes[i][np.argmax(np.abs(axes[i]))])
             np.testing.assert_allclose(points[:, i], centred @ axis, atol=1e-4)
+
+    def test_components_are_put_together_from_strips(self) -> None:
+        with planted_store(40, 1500, 3, 5) as folder:
+            planted = PlantedStore(folder, 40, 1500)
+            has, units = planted.units()
+            units = units[planted.active[has]]
+            planted.store.close()
+            shown = json.loads(saetap("map", folder, "--json").stdout)
+        centred = units - units.mean(axis=0)
+        values = np.linalg.svd(centred, compute_uv=False)
+        self.assertAlmostEqual(shown["x_share_of_variance"], values[0]**2 / np.sum(values**2), places=6)
+        self.assertAlmostEqual(shown["y_share_of_variance"], values[1]**2 / np.sum(values**2), places=6)
+
+    def test_directions_that_are_too_wide_are_refused(self) -> None:
+        with planted_store(8, 8193, 2, 2) as folder:
+            for command in (("map",), ("plot", "map", "-o", "-")):
+                done = saetap(command[0], folder, *command[1:])
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+                self.assertIn("directions of 8,193 numbers; principal components are found of 8,192 at most", done.stderr)
 
     def test_csv(self) -> None:
         features, _ = self.directions()

@@ -4,7 +4,7 @@ import csv
 import io
 
 import numpy as np
-from planted import FEATURES, PlantedTest, run_tests
+from planted import FEATURES, PlantedTest, planted_store, run_tests, saetap
 
 
 class Similar(PlantedTest):
@@ -96,6 +96,13 @@ class Similar(PlantedTest):
             for feature, listed in lists.items():
                 self.check_ranked(self.measures[by], feature, listed, 1e-5)
                 self.assertEqual(len(listed), 4)
+
+    def test_more_than_can_be_kept_is_refused(self) -> None:
+        with planted_store(5000, 2, 4, 1) as folder:
+            done = saetap("similar", folder, "--all", "--top", 2001)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn("--top 2001 of each of 5,000 features is more than can be listed: 2,000 at most", done.stderr)
+        self.assertEqual(len(self.ok_json("similar", "--all", "--top", 10**9)["nearest"][0]["nearest"]), 585)
 
     def test_what_cannot_be_asked(self) -> None:
         self.fails(2, "either one FEATURE or --all", "similar")
