@@ -34,7 +34,7 @@ ComparedFeature read_feature(const OpenedStore& store, const FactsReader& reader
 std::vector<std::uint32_t> checked_features(const OpenedStore& store, const std::vector<std::int64_t>& wanted) {
   std::vector<std::uint32_t> features;
   for (const std::int64_t feature : wanted) {
-    features.push_back(checked_feature(store.stored(), feature));
+    features.push_back(checked_feature(store, feature));
     if (std::ranges::count(features, features.back()) > 1) {
       throw Failure(Status::bad_input, "feature " + std::to_string(feature) + " is named twice: features are compared");
     }

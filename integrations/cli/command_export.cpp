@@ -69,7 +69,7 @@ SamplesJsonOptions listed(const ExportOptions& options, const StoreReader& reade
   listed.top_features = static_cast<std::int64_t>(options.top.value_or(static_cast<std::size_t>(most)));
   listed.samples_per_feature = static_cast<std::int64_t>(options.samples.value_or(static_cast<std::size_t>(samples)));
   if (!options.features.empty()) {
-    listed.features = asked_features(*listed_sites(reader, listed).front(), options.features);
+    listed.features = asked_features(reader, *listed_sites(reader, listed).front(), listed.scope, options.features);
   }
   return listed;
 }

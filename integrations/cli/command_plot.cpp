@@ -86,7 +86,7 @@ MapNames names_of(const MapRequest& map) {
 
 Picture picture_of(const PlotRequest& request, const OpenedStore& store) {
   std::vector<std::uint32_t> features;
-  for (const std::int64_t feature : request.features) features.push_back(checked_feature(store.stored(), feature));
+  for (const std::int64_t feature : request.features) features.push_back(checked_feature(store, feature));
   Progress progress("features read", static_cast<std::size_t>(store.stored().site.features));
   const PictureRequest of{
       .store = store.reader, .site = store.stored(), .scope = store.scope, .progress = [&](std::size_t done) {

@@ -39,16 +39,16 @@ std::vector<std::uint32_t> top_features(const OpenedStore& store, const ReportOp
 
 ReportRequest request_of(const OpenedStore& store, const ReportOptions& options) {
   const bool asked = !options.features.empty();
-  ReportRequest request{
-      .store = store.reader,
-      .site = store.stored(),
-      .scope = store.scope,
-      .scope_text = scope_text(store.stored(), store.scope, store.reader.run().lost_before),
-      .features = asked ? asked_features(store.stored(), options.features) : top_features(store, options),
-      .order = "The features asked for",
-      .samples = options.samples,
-      .tokenizer = store.tokenizer.get(),
-      .progress = {}};
+  ReportRequest request{.store = store.reader,
+                        .site = store.stored(),
+                        .scope = store.scope,
+                        .scope_text = scope_text(store.stored(), store.scope, store.reader.run().lost_before),
+                        .features = asked ? asked_features(store.reader, store.stored(), store.scope, options.features)
+                                          : top_features(store, options),
+                        .order = "The features asked for",
+                        .samples = options.samples,
+                        .tokenizer = store.tokenizer.get(),
+                        .progress = {}};
   if (!asked) request.order = "The " + counted(request.features.size(), "feature") + " of highest " + options.sort;
   return request;
 }

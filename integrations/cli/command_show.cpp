@@ -25,7 +25,7 @@ struct ShowRequest {
 };
 
 FeatureFacts read_feature(const OpenedStore& store, const FactsReader& reader, const ShowRequest& request) {
-  const std::uint32_t feature = checked_feature(store.stored(), request.feature);
+  const std::uint32_t feature = checked_feature(store, request.feature);
   FeatureFacts facts = reader.read(feature, request.wanted);
   facts.neighbors = nearest_in_store(store.reader, store.stored(), feature, kNeighborsShown);
   if (!request.unembedding.empty()) facts.direction = read_direction_tokens(store, feature, request.unembedding);

@@ -30,7 +30,7 @@ std::optional<SimilarBy> measure_of(const std::string& name) {
 void list_similar(const SimilarRequest& request, std::optional<SimilarBy> by) {
   constexpr std::size_t kListed = 10;
   const OpenedStore store = open_store(request.pairs.store);
-  const std::uint32_t feature = checked_feature(store.stored(), *request.feature);
+  const std::uint32_t feature = checked_feature(store, *request.feature);
   Progress progress("features read", static_cast<std::size_t>(store.stored().site.features));
   const SimilarToOne similar(store.reader, store.stored(), store.scope, feature,
                              [&](std::size_t done) { progress.update(done); });

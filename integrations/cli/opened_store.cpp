@@ -150,19 +150,30 @@ std::string scope_text(const StoredSite& site, Scope scope, std::uint64_t lost_b
          (site.all_time_readable ? " (--all-time reads all)" : "");
 }
 
-std::uint32_t checked_feature(const StoredSite& site, std::int64_t feature) {
+std::uint32_t checked_feature(const StoreReader& reader, const StoredSite& site, Scope scope, std::int64_t feature) {
   if (feature < 0 || feature >= site.site.features) {
     throw Failure(Status::not_there, "there is no feature " + std::to_string(feature) + "; the site has 0 to " +
                                          std::to_string(site.site.features - 1));
   }
-  return static_cast<std::uint32_t>(feature);
+  const auto number = static_cast<std::uint32_t>(feature);
+  if (reader.run().imported && reader.feature_statistics(site.site.id, number, scope).active == 0) {
+    throw Failure(Status::not_there, "feature " + std::to_string(feature) +
+                                         " is not in this imported store: the samples.json that it was made of does "
+                                         "not list it, or not as active");
+  }
+  return number;
 }
 
-std::vector<std::uint32_t> asked_features(const StoredSite& site, std::span<const std::int64_t> numbers) {
+std::uint32_t checked_feature(const OpenedStore& store, std::int64_t feature) {
+  return checked_feature(store.reader, store.stored(), store.scope, feature);
+}
+
+std::vector<std::uint32_t> asked_features(const StoreReader& reader, const StoredSite& site, Scope scope,
+                                          std::span<const std::int64_t> numbers) {
   std::vector<std::uint32_t> features;
   std::unordered_set<std::uint32_t> met;
   for (const std::int64_t number : numbers) {
-    const std::uint32_t feature = checked_feature(site, number);
+    const std::uint32_t feature = checked_feature(reader, site, scope, number);
     if (met.insert(feature).second) features.push_back(feature);
   }
   return features;

@@ -63,9 +63,13 @@ void note_import(const StoreReader& reader);
 // `lost_before`: see RunFacts.
 [[nodiscard]] std::string scope_text(const StoredSite& site, Scope scope, std::uint64_t lost_before);
 
-// The feature if the site has it. Throws Failure that says which ones there are.
-[[nodiscard]] std::uint32_t checked_feature(const StoredSite& site, std::int64_t feature);
+// The feature if the site has it. Throws Failure that says which ones there are; and for one of which an imported store
+// knows nothing, as nobody knows whether it was active.
+[[nodiscard]] std::uint32_t checked_feature(const StoreReader& reader, const StoredSite& site, Scope scope,
+                                            std::int64_t feature);
+[[nodiscard]] std::uint32_t checked_feature(const OpenedStore& store, std::int64_t feature);
 // All of them, in their order, each once. Throws as above.
-[[nodiscard]] std::vector<std::uint32_t> asked_features(const StoredSite& site, std::span<const std::int64_t> numbers);
+[[nodiscard]] std::vector<std::uint32_t> asked_features(const StoreReader& reader, const StoredSite& site, Scope scope,
+                                                        std::span<const std::int64_t> numbers);
 
 }  // namespace saetap::cli

@@ -259,6 +259,16 @@ class Imported(Exports):
         self.fails(2, "was made of a samples.json", "merge", self.work / "all", self.store, self.usual)
         self.fails(2, "was made of a samples.json", "merge", self.work / "all", self.usual, self.store)
 
+    def test_a_feature_that_the_file_does_not_list_is_not_there(self) -> None:
+        for command in (("show", self.store, 6), ("compare", self.store, 0, 6), ("similar", self.store, 6),
+                        ("report", self.store, "--features", "0,6", "-o", "-"), ("plot", self.store, "samples", 6),
+                        ("export", self.store, "--features", 6)):
+            done = saetap(*command)
+            self.assertEqual((done.returncode, done.stdout), (1, ""), command)
+            self.assertIn("saetap: feature 6 is not in this imported store: ", done.stderr)
+        self.assertIn("never active here: no samples", self.ok("show", self.usual, 6))
+        self.assertNotIn(6, [one["feature"] for one in json.loads(saetap("features", self.store, "--json").stdout)["features"]])
+
     def test_nothing_is_overwritten_unasked(self) -> None:
         file = self.work / "in.json"
         self.fails(2, f"{self.store} exists; --force replaces it", "import", file, "-o", self.store)
