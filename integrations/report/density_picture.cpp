@@ -11,10 +11,11 @@
 namespace saetap {
 namespace {
 
-// The dead ones are a row from 0 to 0.
-PointTable table_of(const std::vector<DensityBin>& bins, std::uint64_t dead) {
+// The dead ones are a row from 0 to 0; of an imported store it is not known which are.
+PointTable table_of(const std::vector<DensityBin>& bins, std::uint64_t dead, bool imported) {
   PointTable table{.columns = {{"from", "share of tokens"}, {"to", "share of tokens"}, {"features", "features"}},
-                   .rows = {{0.0, 0.0, dead}}};
+                   .rows = {}};
+  if (!imported) table.rows.push_back({0.0, 0.0, dead});
   for (const DensityBin& bin : bins) table.rows.push_back({bin.from, bin.to, bin.features});
   return table;
 }
@@ -28,6 +29,11 @@ void draw_bars(SvgDrawing& drawing, const std::vector<DensityBin>& bins, const P
 }
 
 std::string caption_of(const SiteSummary& summary, const PictureRequest& request) {
+  if (request.store.run().imported) {
+    return "Five bins to a decade. n = " + counted(summary.alive, "feature") + " that the imported store has, of " +
+           count_text(static_cast<std::uint64_t>(request.site.site.features)) + "; " + count_text(summary.dense) +
+           " above 10 %. " + source_text(request);
+  }
   return "Five bins to a decade. n = " + counted(summary.alive, "feature") + " that were active; " +
          counted(summary.dead, "dead feature") + " of " +
          count_text(static_cast<std::uint64_t>(request.site.site.features)) + " (density 0) not drawn; " +
@@ -55,7 +61,8 @@ Picture density_picture(const PictureRequest& request) {
   draw_bars(drawing, bins, frame);
   frame.draw_mark_line(drawing, summary.density_median, "median " + percent_text(summary.density_median), "2 1", 4);
   frame.draw_axes(drawing);
-  return {page.finished(), table_of(bins, summary.dead), counted(summary.alive, "active feature")};
+  return {page.finished(), table_of(bins, summary.dead, request.store.run().imported.has_value()),
+          counted(summary.alive, "active feature")};
 }
 
 }  // namespace saetap

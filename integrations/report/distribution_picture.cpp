@@ -114,6 +114,7 @@ PlotWords words_of(const std::vector<FeatureBins>& features, const PictureReques
 }  // namespace
 
 Picture distribution_picture(const PictureRequest& request, std::span<const std::uint32_t> features) {
+  need_histograms(request);
   const std::vector<FeatureBins> read = read_bins(request, features);
   if (read.empty()) throw NothingToDraw("no value to draw: never active in the steps that were read");
   std::vector<FeatureBins> drawn = read;

@@ -51,8 +51,9 @@ Picture max_density_picture(const PictureRequest& request) {
   const auto all = static_cast<std::uint64_t>(request.site.site.features);
   PlotPage page({.title = "Largest activation against density",
                  .caption = cloud.rule() + "n = " + counted(features.size(), "feature") + " that were active; " +
-                            count_text(all - features.size()) + " of " + count_text(all) +
-                            " not drawn (never active). " + source_text(request),
+                            count_text(all - features.size()) + " of " + count_text(all) + " not drawn (" +
+                            (request.store.run().imported ? "not in the imported store" : "never active") + "). " +
+                            source_text(request),
                  .legend = cloud.legend()},
                 {});
   SvgDrawing& drawing = page.drawing();

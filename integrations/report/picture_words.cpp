@@ -33,6 +33,11 @@ std::string whole_run_text(const PictureRequest& request) {
   return text_of(request, Scope::all_time);
 }
 
+void need_histograms(const PictureRequest& request) {
+  if (!request.store.run().imported) return;
+  throw NothingToDraw("no histogram to draw: an imported store has none, as a samples.json has none");
+}
+
 std::string counted(std::uint64_t count, const std::string& noun) {
   return count_text(count) + " " + noun + (count == 1 ? "" : "s");
 }

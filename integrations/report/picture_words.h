@@ -14,6 +14,9 @@ inline constexpr const char* kMagnitudeLabel = "size of the activation (log scal
 // The same of the whole run, whatever the scope.
 [[nodiscard]] std::string whole_run_text(const PictureRequest& request);
 
+// Throws NothingToDraw for a store that was made of a samples.json, which has no histograms.
+void need_histograms(const PictureRequest& request);
+
 // "1 feature", "4,096 features"
 [[nodiscard]] std::string counted(std::uint64_t count, const std::string& noun);
 

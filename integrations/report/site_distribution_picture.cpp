@@ -78,6 +78,7 @@ std::vector<LegendEntry> legend() {
 }  // namespace
 
 Picture site_distribution_picture(const PictureRequest& request) {
+  need_histograms(request);
   const std::vector<ActivationHistogram> histograms = read_histograms(request);
   if (histograms.empty()) throw NothingToDraw("no value to draw: no feature was active in the steps that were read");
   std::uint64_t values = 0;

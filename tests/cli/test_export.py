@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import random
+import re
 import resource
 import shutil
 import sqlite3
@@ -258,6 +259,18 @@ class Imported(Exports):
         self.assertEqual(self.ok("info", whole), self.ok("info", whole, "--all-time"))
         self.fails(2, "was made of a samples.json", "merge", self.work / "all", self.store, self.usual)
         self.fails(2, "was made of a samples.json", "merge", self.work / "all", self.usual, self.store)
+
+    def test_pictures_say_nothing_of_what_the_file_does_not(self) -> None:
+        for features in ((), (0,)):
+            done = saetap("plot", self.store, "distribution", *features, "-o", self.work / "d.svg")
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn("an imported store has none", done.stderr)
+        for kind in ("density", "max-density"):
+            picture = self.work / f"{kind}.svg"
+            self.assertEqual(saetap("plot", self.store, kind, "-o", picture).returncode, 0)
+            self.assertIsNone(re.search("dead|never active|L0", picture.read_text(encoding="utf-8")))
+        points = json.loads(saetap("plot", self.store, "density", "--json").stdout)["points"]
+        self.assertGreater(min(one["from"] for one in points), 0)
 
     def test_a_feature_that_the_file_does_not_list_is_not_there(self) -> None:
         for command in (("show", self.store, 6), ("compare", self.store, 0, 6), ("similar", self.store, 6),
