@@ -65,7 +65,7 @@ void print_table(const OpenedStore& store, const std::vector<ListedFeature>& fea
   using enum Align;
   constexpr std::size_t kStrongest = 6;
   Table table({right, right, right, right, right, left, left});
-  table.add({"feature", "density", "max", "mean", "samples", "commonest tokens", ""});
+  table.add({"feature", "density", "max", "mean", "samples", "tokens of the strongest", ""});
   for (const ListedFeature& feature : features) {
     table.add({std::to_string(feature.ranked.feature), percent_text(feature.ranked.density),
                activation_text(feature.ranked.statistics.max), activation_text(feature.ranked.statistics.mean()),

@@ -126,7 +126,7 @@ class Features(StoreTest):
         lines = self.ok("features", self.usual).splitlines()
         self.assertEqual(lines[0], "steps 10 to 29 of 0 to 29: 66.7 % of the tokens collected (--all-time reads all)")
         self.assertEqual(lines[1], "6 features alive, 2 dead; listed: 6 of highest max")
-        self.assertRegex(lines[3], r"^feature +density +max +mean +samples +commonest tokens +strongest$")
+        self.assertRegex(lines[3], r"^feature +density +max +mean +samples +tokens of the strongest +strongest$")
         self.assertRegex(lines[5], r"^ +3 +4\.38 % +7\.53 +5\.28 +1 +\| 1 +nodding \* «\|» a↵b \\x1B\[31m <b>\.$")
         self.assertEqual(len(lines), 4 + 6)
 
