@@ -209,7 +209,8 @@ void print_notes(const FeatureFacts& facts, const PageStyle& style) {
   }
   if (facts.tokens.tokens.empty()) return;
   std::cout << style.colors.faint("The text: " + text_base_text(facts.tokens.text_tokens, facts.tokens.text_counted) +
-                                  ". p: Fisher's exact test, one-sided, corrected by Holm for every token of the text.")
+                                  ". p: Fisher's exact test, one-sided, corrected (Holm) for every token of the text, "
+                                  "not for looking at many features.")
             << '\n';
 }
 

@@ -272,6 +272,8 @@ class Many(StoreTest):
                 self.assertAlmostEqual(one["lift"], one["count"] / 64 / (text[one["id"]] / text.total()), places=9)
                 self.assertLess(abs(one["p"] / corrected[one["id"]] - 1), 1e-9)
         self.assertGreater(min(one["p"] for one in tokens["tokens"]), 0.05)  # feature 5 is active everywhere
+        self.assertIn("corrected (Holm) for every token of the text, not for looking at many features.",
+                      self.ok("show", self.many, 5))
 
     def test_what_is_known_of_the_text_is_said(self) -> None:
         path = self.folder / "more.saetap"
