@@ -6,7 +6,6 @@
 #include <numeric>
 
 #include "integrations/analysis/agreement.h"
-#include "plugin/collect/random_table.h"
 
 namespace saetap {
 namespace {
@@ -27,29 +26,8 @@ std::size_t in_both(std::vector<Sample> a, std::vector<Sample> b) {
   return common_strengths(std::move(a), std::move(b)).first.size();
 }
 
-// Up to the largest hash that both samples reach; a sample that has all its places reaches every hash.
-std::vector<Sample> within_reach(const std::vector<Sample>& samples, const ComparedFeature& other) {
-  const std::vector<Sample>& limits = other.facts.random_samples;
-  if (other.all_at_random) return samples;
-  if (limits.empty()) return {};
-  const Sample& last = *std::ranges::max_element(limits, before_by_hash);
-  std::vector<Sample> within;
-  std::ranges::copy_if(samples, std::back_inserter(within),
-                       [&](const Sample& sample) { return !before_by_hash(last, sample); });
-  return within;
-}
-
-SharedActivity shared_activity(const ComparedFeature& first, const ComparedFeature& second) {
-  const std::vector<Sample> of_first = within_reach(first.facts.random_samples, second);
-  const std::vector<Sample> of_second = within_reach(second.facts.random_samples, first);
-  SharedActivity activity{.either = 0,
-                          .first = of_first.size(),
-                          .second = of_second.size(),
-                          .both = in_both(of_first, of_second),
-                          .share = std::nullopt};
-  activity.either = activity.first + activity.second - activity.both;
-  activity.share = share_interval(activity.both, activity.either);
-  return activity;
+RandomPlaces places_of(const ComparedFeature& feature) {
+  return {feature.facts.random_samples, feature.all_at_random};
 }
 
 std::optional<double> token_overlap(const ActivatingTokens& a, const ActivatingTokens& b) {
@@ -75,7 +53,7 @@ FeaturePair pair_of(const ComparedFeature& first, const ComparedFeature& second)
   pair.second = second.facts.feature;
   pair.cosine = cosine_of(first.direction, second.direction);
   pair.shared_strongest = in_both(first.facts.samples, second.facts.samples);
-  pair.activity = shared_activity(first, second);
+  pair.activity = shared_activity(places_of(first), places_of(second));
   const auto [in_first, in_second] = common_strengths(first.facts.random_samples, second.facts.random_samples);
   pair.common_places = in_first.size();
   if (pair.common_places >= kFewestCommonPlaces) pair.correlation = rank_correlation(in_first, in_second);

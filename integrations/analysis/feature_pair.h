@@ -5,8 +5,8 @@
 #include <optional>
 #include <vector>
 
-#include "integrations/analysis/confidence.h"
 #include "integrations/analysis/feature_facts.h"
+#include "integrations/analysis/shared_activity.h"
 
 namespace saetap {
 
@@ -15,18 +15,6 @@ struct ComparedFeature {
   FeatureFacts facts;
   std::vector<float> direction;  // of the decoder; empty: not stored
   bool all_at_random = false;    // its random sample has every place where it was active
-};
-
-// Places (a token of a text) where either of two features is active, drawn at random, and which of them it is.
-// Random samples keep the active places with the smallest hashes, and the hash of a place is the same for every
-// feature: so the places of both samples up to the lower of their largest hashes are a random sample of all where
-// either is active, and of each it is known which of the two are. Strengths do not matter.
-struct SharedActivity {
-  std::size_t either = 0;  // places drawn
-  std::size_t first = 0;   // of these, where the first one is active
-  std::size_t second = 0;
-  std::size_t both = 0;
-  std::optional<Interval> share;  // that both / either stands for; nothing if none was drawn
 };
 
 struct FeaturePair {

@@ -1,5 +1,8 @@
 #include "integrations/analysis/site_suspicions.h"
 
+#include <algorithm>
+
+#include "integrations/analysis/shared_activity.h"
 #include "integrations/analysis/shared_samples.h"
 #include "integrations/analysis/site_samples.h"
 #include "integrations/analysis/window_activity.h"
@@ -47,10 +50,18 @@ Drawn drawn_of(const SiteSamples& samples) {
   return drawn;
 }
 
+// How many of the strongest samples the two share, of those that either has.
+void count_shared(const SampleRows& rows, SuspiciousFeature& one) {
+  const auto other = static_cast<std::uint32_t>(one.subject);
+  const std::vector<SharedSamples> sharing = rows.sharing_with(one.feature);
+  one.count = std::ranges::find(sharing, other, &SharedSamples::feature)->shared;
+  one.of = std::uint64_t{rows.samples(one.feature)} + rows.samples(other) - one.count;
+}
+
 // Features of fewer samples share all their places with somebody soon.
-Suspicion duplicate_places_of(const SiteSamples& strongest) {
+Suspicion same_strongest_of(const SiteSamples& strongest) {
   const SampleRows rows = SampleRows::of_places(strongest);
-  NearestKeeper keeper(rows.features(), 1, static_cast<float>(kDuplicatePlaces));
+  NearestKeeper keeper(rows.features(), 1, static_cast<float>(kSameStrongest));
   rows.find_similar(keeper, {});
   std::vector<std::vector<Neighbor>> nearest = keeper.take();
   std::uint64_t judged = 0;
@@ -61,13 +72,22 @@ Suspicion duplicate_places_of(const SiteSamples& strongest) {
       ++judged;
     }
   }
-  Suspicion found = duplicated(nearest, kDuplicatePlaces);
+  Suspicion found = duplicated(nearest, kSameStrongest);
   found.judged = judged;
+  for (SuspiciousFeature& one : found.features) count_shared(rows, one);
   return found;
 }
 
-std::string unless_judged(const Suspicion& found, const char* why) {
-  return found.judged > 0 ? "" : why;
+// What the strongest samples cannot say: how often both are active where either is.
+void add_activity(const StoreReader& store, int site, Scope scope, Suspicion& found) {
+  for (SuspiciousFeature& one : found.features) {
+    const auto first = store.random_samples(site, one.feature, scope);
+    const auto second = store.random_samples(site, static_cast<std::uint32_t>(one.subject), scope);
+    const std::size_t full = store.run().kept_random_samples_per_feature;
+    const SharedActivity activity = shared_activity({first, first.size() < full}, {second, second.size() < full});
+    one.either = activity.either;
+    one.both = activity.both;
+  }
 }
 
 }  // namespace
@@ -86,9 +106,9 @@ std::vector<SiteSuspicion> read_suspicions(const StoreReader& store, const Store
     if (tick) tick(all_time.size() + done);
   };
   std::vector<SiteSuspicion> found;
-  const auto add = [&](SuspicionKind kind, Suspicion suspicion, const char* otherwise) {
-    std::string why = unless_judged(suspicion, otherwise);
-    found.push_back({kind, std::move(suspicion), std::move(why)});
+  const auto add = [&](SuspicionKind kind, Suspicion suspicion, std::string otherwise) {
+    if (suspicion.judged > 0) otherwise.clear();
+    found.push_back({kind, std::move(suspicion), std::move(otherwise)});
   };
   add(nonfinite, with_nonfinite(read), "");
   add(dense, dense_features(read, eligible), "");
@@ -101,8 +121,9 @@ std::vector<SiteSuspicion> read_suspicions(const StoreReader& store, const Store
   add(position_locked, saetap::position_locked(drawn.positions.spans()),
       "no feature has 20 random samples at known places");
   add(duplicate_direction, duplicated(nearest, kDuplicateCosine), "the decoder was not saved");
-  add(duplicate_places, duplicate_places_of(SiteSamples::read(store, site, scope, SampleKind::strongest, second)),
-      "no feature has 20 samples at known places");
+  Suspicion same = same_strongest_of(SiteSamples::read(store, site, scope, SampleKind::strongest, second));
+  add_activity(store, id, scope, same);
+  add(same_strongest, std::move(same), "no feature has 20 samples at known places");
   add(negative, with_negative(read), "no feature was active");
   return found;
 }

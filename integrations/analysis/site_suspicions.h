@@ -21,7 +21,7 @@ enum class SuspicionKind : std::uint8_t {
   one_token,
   position_locked,
   duplicate_direction,
-  duplicate_places,
+  same_strongest,
   negative,
 };
 

@@ -20,6 +20,8 @@ struct SuspiciousFeature {
   double p = 1;              // corrected for all features tested (Benjamini-Hochberg); 1 where the rule is no test
   std::int64_t subject = 0;  // a token, a position, another feature or a step
   std::int64_t until = 0;    // the end of the span that begins at `subject`
+  std::uint64_t either = 0;  // places drawn at random where this feature or `subject` is active: see shared_activity()
+  std::uint64_t both = 0;    // of these, where both are
 };
 
 // What a rule found, the most suspicious first.
@@ -35,7 +37,7 @@ inline constexpr double kPositionShare = 0.5;   // of a feature's active places
 inline constexpr double kPositionLift = 5;      // how much more than other features have there
 inline constexpr double kDiscoveryRate = 0.01;  // of what a test finds, so many are expected to be false
 inline constexpr double kDuplicateCosine = 0.95;
-inline constexpr double kDuplicatePlaces = 0.9;    // of the places of either feature, in common
+inline constexpr double kSameStrongest = 0.9;      // of the strongest samples of either feature, in common
 inline constexpr double kExpectedWhenSilent = 20;  // active tokens that a silent span should have had, at least
 
 // Active on more than one token in ten: count of `of` tokens. Judged: all.

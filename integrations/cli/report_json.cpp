@@ -35,6 +35,8 @@ Json json_of_families(const ReportMaterial& material, const Tokenizer* tokenizer
   Json families{{"least_cosine", kFamilyCosine},
                 {"all_pairs", material.all_pairs},
                 {"count", material.family_count},
+          {"either", one.either},
+          {"both", one.both},
                 {"families", Json::array()}};
   for (const ReportFamily& read : material.families) families["families"].push_back(json_of_family(read, tokenizer));
   return families;

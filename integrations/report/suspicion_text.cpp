@@ -28,6 +28,14 @@ std::string position_text(const SuspiciousFeature& one) {
          percent_text(one.usual) + " of theirs; p " + p_text(one.p);
 }
 
+std::string strongest_text(const SuspiciousFeature& one) {
+  const std::string text =
+      "the same strongest samples (" + of_text(one) + " places) as feature " + std::to_string(one.subject);
+  if (one.either == 0) return text;
+  return text + "; both are active at " + count_text(one.both) + " of " + count_text(one.either) +
+         " random places where either is";
+}
+
 std::string steps_text(const SuspiciousFeature& one) {
   return "steps " + std::to_string(one.subject) + " to " + std::to_string(one.until);
 }
@@ -56,8 +64,8 @@ Words words_of(SuspicionKind kind) {
       return {"position_locked", "Locked to a position"};
     case duplicate_direction:
       return {"duplicate_direction", "Duplicated direction"};
-    case duplicate_places:
-      return {"duplicate_places", "Duplicated places"};
+    case same_strongest:
+      return {"same_strongest", "Same strongest samples"};
     case negative:
       break;
   }
@@ -101,9 +109,10 @@ std::string rule_of(SuspicionKind kind) {
              " times the share that other features have there; p: binomial.";
     case duplicate_direction:
       return "Another feature's decoder direction has a cosine of " + bound_text(kDuplicateCosine) + " or more.";
-    case duplicate_places:
-      return "Another feature is active at the same places: of those of the strongest samples of either, " +
-             bound_percent(kDuplicatePlaces) + " are of both.";
+    case same_strongest:
+      return "Of the strongest samples kept of this feature and of another one, " + bound_percent(kSameStrongest) +
+             " are at the same places. Where they are weaker the two may differ: beside it stands how often both are "
+             "active, of places drawn at random from those where either is.";
     case negative:
       break;
   }
@@ -141,8 +150,8 @@ std::string finding_text(SuspicionKind kind, const SuspiciousFeature& one, const
       return position_text(one);
     case duplicate_direction:
       return "cosine " + activation_text(one.usual) + " with feature " + std::to_string(one.subject);
-    case duplicate_places:
-      return percent_text(one.usual) + " of the places with feature " + std::to_string(one.subject);
+    case same_strongest:
+      return strongest_text(one);
     case negative:
       break;
   }

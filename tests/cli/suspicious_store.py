@@ -26,7 +26,7 @@ PLANTED = {
     "one_token": [44],
     "position_locked": [45],
     "duplicate_direction": [46],
-    "duplicate_places": [49],
+    "same_strongest": [49],
     "negative": [48],
 }
 FAMILY = [10, 11, 12]

@@ -185,11 +185,35 @@ class Suspicious(ReportTest):
             ("One token", "40 of 40 random samples are the token"),
             ("Locked to a position", "40 of 40 random samples at position 0"),
             ("Duplicated direction", "cosine 1.00 with feature 3"),
-            ("Duplicated places", "95.1 % of the places with feature 5"),
+            ("Same strongest samples", "the same strongest samples (39 of 41 places) as feature 5; both are active at "),
             ("Negative", "200 of 400 active values are below 0"),
             ("NaN or infinite", "10 values"),
         ):
             self.assertIn(expected, section_of(text, heading), heading)
+
+    def test_how_often_two_with_the_same_strongest_samples_are_both_active(self) -> None:
+        """As `compare` has it; that stands in test_feature_facts."""
+        def found() -> tuple[int, int]:
+            rules = {one["kind"]: one["features"] for one in self.ok_json("report", self.suspicious)["suspicious"]}
+            (one,) = rules["same_strongest"]
+            (pair,) = self.ok_json("compare", self.suspicious, 5, 49)["pairs"]
+            self.assertEqual((one["count"], one["of"], one["subject"]), (39, 41, 5))
+            self.assertEqual((one["both"], one["either"]), (pair["activity"]["both"], pair["activity"]["either"]))
+            self.assertIn(f"both are active at {one['both']} of {one['either']} random places", one["text"])
+            return one["both"], one["either"]
+
+        both, either = found()
+        self.assertGreaterEqual(both, either - 2)
+        # Other places at random: the strongest samples alone are the same.
+        database = sqlite3.connect(self.suspicious)
+        original = self.suspicious.read_bytes()
+        with database:
+            database.execute("UPDATE random_sample SET (sequence, position) = (SELECT sequence, position FROM random_sample "
+                             "AS other WHERE other.feature = 9 AND other.part = random_sample.part) WHERE feature = 49")
+        database.close()
+        both, either = found()
+        self.suspicious.write_bytes(original)
+        self.assertLess(both, either // 2)
 
     def test_what_was_not_looked_at_is_said(self) -> None:
         done = saetap("report", self.folder / "no_tokens", "-o", "-")
