@@ -6,6 +6,7 @@
 #include "integrations/analysis/shared_samples.h"
 #include "integrations/analysis/site_samples.h"
 #include "integrations/analysis/window_activity.h"
+#include "plugin/number_text.h"
 
 namespace saetap {
 namespace {
@@ -90,6 +91,14 @@ void add_activity(const StoreReader& store, int site, Scope scope, Suspicion& fo
   }
 }
 
+// Why the windows say nothing.
+std::string windows_text(const RunActivity& run, std::int64_t features) {
+  if (run.stored < 2) return "the run has a single window";
+  if (!run.windows.empty()) return "no feature was active";
+  return "the run has " + count_text(run.stored) + " windows of " + count_text(static_cast<std::uint64_t>(features)) +
+         " features, and a report reads " + count_text(kMostWindowRows) + " of such figures at most";
+}
+
 }  // namespace
 
 std::vector<SiteSuspicion> read_suspicions(const StoreReader& store, const StoredSite& site, Scope scope,
@@ -115,8 +124,8 @@ std::vector<SiteSuspicion> read_suspicions(const StoreReader& store, const Store
   add(never_active, saetap::never_active(all_time, site.all_time.eligible), "");
   add(died, saetap::died(all_time, site.all_time.eligible, recent, site.recent.eligible),
       "the store has no steps before the recent ones");
-  add(came_back, saetap::came_back(read_window_activity(StoredWindows(store.path()), site.site)),
-      "the run has a single window, or more windows of features than a report reads");
+  const RunActivity run = read_window_activity(StoredWindows(store.path()), site.site);
+  add(came_back, saetap::came_back(run.windows), windows_text(run, site.site.features));
   add(one_token, one_token_features(drawn.tokens.spans()), "no feature has 20 random samples with known tokens");
   add(position_locked, saetap::position_locked(drawn.positions.spans()),
       "no feature has 20 random samples at known places");

@@ -215,6 +215,25 @@ class Suspicious(ReportTest):
         self.suspicious.write_bytes(original)
         self.assertLess(both, either // 2)
 
+    def test_why_windows_say_nothing(self) -> None:
+        def why(path: Path) -> str:
+            (one,) = [one for one in self.ok_json("report", path)["suspicious"] if one["kind"] == "came_back"]
+            self.assertEqual(one["judged"], 0)
+            return one["not_judged"]
+
+        store = self.folder / "windows.saetap"
+        for statement, expected in (
+            ("DELETE FROM part WHERE part != 'open'; DELETE FROM past_window", "the run has a single window"),
+            ("WITH RECURSIVE n(i) AS (SELECT 3 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO "
+             "past_window(site, window, first_step, end_step, eligible) SELECT 0, i, 60, 61, 1 FROM n",
+             "the run has 20,003 windows of 50 features, and a report reads 1,000,000 of such figures at most"),
+        ):
+            store.write_bytes(self.suspicious.read_bytes())
+            database = sqlite3.connect(store)
+            database.executescript(statement)
+            database.close()
+            self.assertIn(expected, why(store))
+
     def test_what_was_not_looked_at_is_said(self) -> None:
         done = saetap("report", self.folder / "no_tokens", "-o", "-")
         self.assertEqual(done.returncode, 0)
