@@ -99,6 +99,40 @@ std::string windows_text(const RunActivity& run, std::int64_t features) {
          " features, and a report reads " + count_text(kMostWindowRows) + " of such figures at most";
 }
 
+// Why a rule has nothing to go by in a store that was made of a samples.json; empty if it has.
+std::string not_imported(SuspicionKind kind) {
+  using enum SuspicionKind;
+  const std::string listed = "an imported store lists only the features of its file";
+  switch (kind) {
+    case never_active:
+      return listed;
+    case nonfinite:
+    case negative:
+      return listed + ", which does not count such values";
+    case died:
+    case came_back:
+      return listed + ", in one part of the run";
+    case one_token:
+    case position_locked:
+      return listed + ", without random samples";
+    case duplicate_direction:
+      return listed + ", without decoder directions";
+    case dense:
+    case same_strongest:
+      break;
+  }
+  return "";
+}
+
+// Leaves what is known of the `listed` features alone.
+void drop_unknown(std::vector<SiteSuspicion>& all, std::uint64_t listed) {
+  for (SiteSuspicion& one : all) {
+    if (one.kind == SuspicionKind::dense) one.found.judged = listed;
+    std::string why = not_imported(one.kind);
+    if (!why.empty()) one = {one.kind, {}, std::move(why)};
+  }
+}
+
 }  // namespace
 
 std::vector<SiteSuspicion> read_suspicions(const StoreReader& store, const StoredSite& site, Scope scope,
@@ -134,6 +168,10 @@ std::vector<SiteSuspicion> read_suspicions(const StoreReader& store, const Store
   add_activity(store, id, scope, same);
   add(same_strongest, std::move(same), "no feature has 20 samples at known places");
   add(negative, with_negative(read), "no feature was active");
+  if (store.run().imported) {
+    drop_unknown(found, static_cast<std::uint64_t>(
+                            std::ranges::count_if(read, [](const FeatureStatistics& of) { return of.active > 0; })));
+  }
   return found;
 }
 

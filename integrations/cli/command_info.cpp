@@ -6,6 +6,7 @@
 #include "integrations/analysis/ranking.h"
 #include "integrations/analysis/visible_text.h"
 #include "integrations/cli/commands.h"
+#include "integrations/cli/feature_json.h"
 #include "integrations/cli/json_text.h"
 #include "integrations/cli/opened_store.h"
 #include "integrations/cli/run_text.h"
@@ -62,16 +63,6 @@ std::string limits_text(const RunFacts& run) {
   }
   if (run.collapse_near_duplicates) add("of samples with the same text around them only the strongest");
   return text;
-}
-
-std::string imported_text(const RunFacts& run) {
-  if (!run.imported) return "";
-  const ImportedFrom& from = *run.imported;
-  return "from a samples.json of " +
-         std::string(from.scope == Scope::recent ? "the run's recent steps" : "the whole run") +
-         ", which lists at most " + count_text(static_cast<std::uint64_t>(from.top_features)) +
-         " features of a site and " + count_text(static_cast<std::uint64_t>(from.samples_per_feature)) +
-         " samples of each; not in it: other features, histograms, random samples, decoder directions";
 }
 
 void print_run(const StoreReader& store) {
@@ -168,38 +159,30 @@ Json json_of_run(const StoreReader& store) {
 Json json_of_site(const SiteReport& report, Scope scope, bool imported) {
   const Site& site = report.stored.site;
   const SiteCounts& counts = report.stored.counts;
-  const SiteSummary& summary = report.summary;
-  return {{"id", site.id},
-          {"name", site.name},
-          {"module_type", site.module_type},
-          {"method", site.method},
-          {"description", site.description},
-          {"features", site.features},
-          {"d_in", site.d_in},
-          {"d_out", site.d_out},
-          {"has_decoder", report.stored.has_decoder},
-          {"steps", counts.steps},
-          {"steps_collected", counts.steps_collected},
-          {"calls", counts.calls},
-          {"tokens_seen", counts.rows_seen},
-          {"tokens_collected", counts.rows_collected},
-          {"tokens_excluded", counts.rows_excluded},
-          {"tokens_resolved", counts.rows_resolved},
-          {"tokens_ambiguous", counts.rows_ambiguous},
-          {"token_source", report.stored.tracing.source},
-          {"token_stream", report.stored.tracing.stream},
-          {"scope", json_of_scope(report.stored, scope)},
-          {"alive", summary.alive},
-          {"dead", imported ? Json() : Json(summary.dead)},
-          {"mean_active", imported ? Json() : Json(summary.mean_active)},
-          {"density_p10", summary.density_p10},
-          {"density_median", summary.density_median},
-          {"density_p90", summary.density_p90},
-          {"dense", summary.dense},
-          {"nonfinite", summary.nonfinite},
-          {"negative", summary.negative},
-          {"samples", report.samples},
-          {"samples_with_context_activations", report.contexts}};
+  Json object{{"id", site.id},
+              {"name", site.name},
+              {"module_type", site.module_type},
+              {"method", site.method},
+              {"description", site.description},
+              {"features", site.features},
+              {"d_in", site.d_in},
+              {"d_out", site.d_out},
+              {"has_decoder", report.stored.has_decoder},
+              {"steps", counts.steps},
+              {"steps_collected", counts.steps_collected},
+              {"calls", counts.calls},
+              {"tokens_seen", counts.rows_seen},
+              {"tokens_collected", counts.rows_collected},
+              {"tokens_excluded", counts.rows_excluded},
+              {"tokens_resolved", counts.rows_resolved},
+              {"tokens_ambiguous", counts.rows_ambiguous},
+              {"token_source", report.stored.tracing.source},
+              {"token_stream", report.stored.tracing.stream},
+              {"scope", json_of_scope(report.stored, scope)}};
+  object.update(json_of_summary(report.summary, imported));
+  object["samples"] = report.samples;
+  object["samples_with_context_activations"] = report.contexts;
+  return object;
 }
 
 void inform(const StoreRequest& request) {

@@ -41,7 +41,7 @@ void print_side_by_side(const Comparison& comparison, const PageStyle& style) {
   add_row(table, "std", comparison,
           [](const FeatureFacts& f) { return activation_text(f.statistics.standard_deviation()); });
   add_row(table, "half below", comparison,
-          [](const FeatureFacts& f) { return f.statistics.active == 0 ? "" : activation_text(f.quantile(50)); });
+          [](const FeatureFacts& f) { return f.histogram.total() == 0 ? "" : activation_text(f.quantile(50)); });
   for (std::size_t i = 0; i < kTokensShown; ++i) {
     add_row(table, i == 0 ? "tokens" : "", comparison,
             [&](const FeatureFacts& f) { return token_cell(f, i, style.tokenizer); });

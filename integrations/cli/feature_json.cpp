@@ -44,6 +44,19 @@ Json counted_share(const ActivatingTokens& tokens) {
 
 }  // namespace
 
+Json json_of_summary(const SiteSummary& summary, bool imported) {
+  const auto unless_imported = [&](auto figure) { return imported ? Json(nullptr) : Json(figure); };
+  return {{"alive", summary.alive},
+          {"dead", unless_imported(summary.dead)},
+          {"mean_active", unless_imported(summary.mean_active)},
+          {"density_p10", summary.density_p10},
+          {"density_median", summary.density_median},
+          {"density_p90", summary.density_p90},
+          {"dense", summary.dense},
+          {"nonfinite", unless_imported(summary.nonfinite)},
+          {"negative", unless_imported(summary.negative)}};
+}
+
 Json json_of_figures(const FeatureFacts& facts) {
   Json object = json_of_statistics(facts.statistics, facts.eligible);
   object["density_interval"] = json_of_interval(facts.density_interval);

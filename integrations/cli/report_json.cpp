@@ -9,19 +9,6 @@
 namespace saetap::cli {
 namespace {
 
-Json json_of_summary(const ReportMaterial& material) {
-  const SiteSummary& summary = material.summary;
-  return {{"alive", summary.alive},
-          {"dead", summary.dead},
-          {"dense", summary.dense},
-          {"mean_active", summary.mean_active},
-          {"density_p10", summary.density_p10},
-          {"density_median", summary.density_median},
-          {"density_p90", summary.density_p90},
-          {"nonfinite", summary.nonfinite},
-          {"negative", summary.negative}};
-}
-
 Json json_of_family(const ReportFamily& read, const Tokenizer* tokenizer) {
   return {{"features", read.family.features},
           {"mean_cosine", read.family.mean_cosine},
@@ -88,7 +75,7 @@ void print_report_json(const OpenedStore& store, const ReportRequest& request, c
             {"site", store.stored().site.name},
             {"scope", json_of_scope(store.stored(), store.scope)},
             {"order", request.order},
-            {"summary", json_of_summary(material)},
+            {"summary", json_of_summary(material.summary, store.reader.run().imported.has_value())},
             {"families", json_of_families(material, tokenizer)},
             {"suspicious", Json::array()}};
   for (const SiteSuspicion& suspicion : material.suspicions) {

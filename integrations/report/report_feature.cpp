@@ -19,10 +19,12 @@ std::string statistics_text(const FeatureFacts& facts) {
   const std::string text = "Active on " + count_text(statistics.active) + " of " + count_text(facts.eligible) +
                            " tokens: density " + density_text(facts);
   if (statistics.active == 0) return text;
-  return text + " · mean " + mean_text(facts) + " · std " + activation_text(statistics.standard_deviation()) +
-         " · max " + activation_text(statistics.max) + " · 10, 50 and 99 % of its values below " +
-         activation_text(facts.quantile(10)) + ", " + activation_text(facts.quantile(50)) + " and " +
-         activation_text(facts.quantile(99)) + " (±9 %)";
+  const std::string figures = text + " · mean " + mean_text(facts) + " · std " +
+                              activation_text(statistics.standard_deviation()) + " · max " +
+                              activation_text(statistics.max);
+  if (facts.histogram.total() == 0) return figures;  // an imported store has none
+  return figures + " · 10, 50 and 99 % of its values below " + activation_text(facts.quantile(10)) + ", " +
+         activation_text(facts.quantile(50)) + " and " + activation_text(facts.quantile(99)) + " (±9 %)";
 }
 
 Line neighbors_line(const Report& report, std::uint32_t feature) {

@@ -20,9 +20,11 @@ class Facts {
 };
 
 std::string kept_text(const RunFacts& run) {
-  return "the " + count_text(run.kept_samples_per_feature) + " strongest samples per feature from " +
-         activation_text(run.sample_activation_threshold) + " up, and " +
-         count_text(run.kept_random_samples_per_feature) + " of its active tokens at random";
+  const std::string strongest = "the " + count_text(run.kept_samples_per_feature) +
+                                " strongest samples per feature from " +
+                                activation_text(run.sample_activation_threshold) + " up";
+  if (run.imported) return strongest;
+  return strongest + ", and " + count_text(run.kept_random_samples_per_feature) + " of its active tokens at random";
 }
 
 std::string steps_text(const SiteCounts& counts) {
@@ -35,34 +37,62 @@ std::string windows_text(const std::string& rule) {
   return rule == "0" ? "one for the whole run" : "of " + rule + " steps";
 }
 
+std::string started_text(const RunFacts& run) {
+  const std::string text = run.started + ", saved " + run.saved;
+  if (run.imported) return text;
+  return text + (run.finished ? ", finished" : "; it did not finish in order");
+}
+
+std::string sizes_text(const Site& site, bool imported) {
+  const std::string features = count_text(static_cast<std::uint64_t>(site.features)) + " features";
+  if (imported) return features;
+  return features + ", d_in " + std::to_string(site.d_in) + ", d_out " + std::to_string(site.d_out);
+}
+
+// What a samples.json does not say.
+void add_counts(Facts& facts, const StoredSite& stored) {
+  facts.add("steps", steps_text(stored.counts));
+  facts.add("tokens", tokens_text(stored.counts));
+  facts.add("traced", traced_text(stored.tracing));
+}
+
+void add_activity(Facts& facts, const SiteSummary& summary, std::uint64_t eligible, bool imported) {
+  const std::string features = count_text(summary.alive) + " of " + count_text(summary.alive + summary.dead);
+  if (imported) {
+    facts.add("features", features + " are in the store; of the others nothing is known");
+  } else {
+    facts.add("features", features + " active in what is read, " + count_text(summary.dead) + " dead");
+    facts.add("L0", activation_text(summary.mean_active) + " features active per token, of " + count_text(eligible) +
+                        " tokens");
+  }
+  if (summary.alive > 0) facts.add("density", density_text(summary));
+}
+
+std::string versions_text(const RunFacts& run) {
+  return "saetap " + run.saetap_version + (run.imported ? "" : ", LibTorch " + run.libtorch_version) +
+         ", store format " + std::to_string(run.format_version);
+}
+
 }  // namespace
 
 void write_run(DocumentWriter& writer, const Report& report) {
   const RunFacts& run = report.request.store.run();
   const StoredSite& stored = report.request.site;
-  const SiteSummary& summary = report.material.summary;
+  const bool imported = run.imported.has_value();
   Facts facts;
   facts.add("program", run.program);
-  facts.add("started",
-            run.started + ", saved " + run.saved + (run.finished ? ", finished" : "; it did not finish in order"));
+  facts.add("imported", imported_text(run));
+  facts.add("started", started_text(run));
   facts.add("site", stored.site.name);
   facts.add("found", stored.site.description);
-  facts.add("sizes", count_text(static_cast<std::uint64_t>(stored.site.features)) + " features, d_in " +
-                         std::to_string(stored.site.d_in) + ", d_out " + std::to_string(stored.site.d_out));
-  facts.add("steps", steps_text(stored.counts));
-  facts.add("tokens", tokens_text(stored.counts));
-  facts.add("traced", traced_text(stored.tracing));
+  facts.add("sizes", sizes_text(stored.site, imported));
+  if (!imported) add_counts(facts, stored);
   facts.add("read", report.request.scope_text);
-  facts.add("features", count_text(summary.alive) + " of " + count_text(summary.alive + summary.dead) +
-                            " active in what is read, " + count_text(summary.dead) + " dead");
-  facts.add("L0", activation_text(summary.mean_active) + " features active per token, of " +
-                      count_text(report.material.eligible) + " tokens");
-  if (summary.alive > 0) facts.add("density", density_text(summary));
+  add_activity(facts, report.material.summary, report.material.eligible, imported);
   facts.add("kept", kept_text(run));
-  facts.add("windows", windows_text(run.sample_window_steps));
+  if (!imported) facts.add("windows", windows_text(run.sample_window_steps));
   facts.add("redacted", redaction_text(run));
-  facts.add("versions", "saetap " + run.saetap_version + ", LibTorch " + run.libtorch_version + ", store format " +
-                            std::to_string(run.format_version));
+  facts.add("versions", versions_text(run));
   writer.heading(2, kRunChapter);
   writer.table(facts.table());
 }

@@ -37,8 +37,9 @@ void write_suspicions(DocumentWriter& writer, const Report& report) {
   TableOf table{.caption = "What was looked for", .columns = {{"rule"}, {"found", true}, {"judged", true}}, .rows = {}};
   for (const SiteSuspicion& suspicion : report.material.suspicions) {
     const char* const title = title_of(suspicion.kind);
+    const bool judged = suspicion.not_judged.empty();
     table.rows.push_back({{link_to(title, heading_id(title))},
-                          {plain(count_text(suspicion.found.features.size()))},
+                          {plain(judged ? count_text(suspicion.found.features.size()) : "-")},
                           {plain(count_text(suspicion.found.judged))}});
   }
   writer.heading(2, kSuspicionsChapter);

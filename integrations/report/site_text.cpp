@@ -19,6 +19,16 @@ std::string density_text(const SiteSummary& summary) {
   return text;
 }
 
+std::string imported_text(const RunFacts& run) {
+  if (!run.imported) return "";
+  const ImportedFrom& from = *run.imported;
+  return "from a samples.json of " +
+         std::string(from.scope == Scope::recent ? "the run's recent steps" : "the whole run") +
+         ", which lists at most " + count_text(static_cast<std::uint64_t>(from.top_features)) +
+         " features of a site and " + count_text(static_cast<std::uint64_t>(from.samples_per_feature)) +
+         " samples of each; not in it: other features, histograms, random samples, decoder directions";
+}
+
 std::string traced_text(const StoredTracing& tracing) {
   return tracing.source + (tracing.stream.empty() ? "" : " from " + tracing.stream);
 }

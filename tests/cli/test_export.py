@@ -260,6 +260,27 @@ class Imported(Exports):
         self.fails(2, "was made of a samples.json", "merge", self.work / "all", self.store, self.usual)
         self.fails(2, "was made of a samples.json", "merge", self.work / "all", self.usual, self.store)
 
+    def test_a_report_says_nothing_of_what_the_file_does_not(self) -> None:
+        done = saetap("report", self.store, "-o", "-")
+        self.assertEqual(done.returncode, 0)
+        for expected in ("from a samples.json of the run's recent steps", "6 of 8 are in the store; of the others nothing is known",
+                         "Not judged: an imported store lists only the features of its file.",
+                         "Found: 1 of 6 features judged", "active on 20 of 160 tokens"):
+            self.assertIn(expected, done.stdout)
+        for invented in (" dead", "L0", "0 seen", "d\\_in", "steps    |", "traced", "finish", "LibTorch", "windows  |",
+                         "at random |", "of its values below", "silent in steps", "active on 0 of", "of 8 features judged"):
+            self.assertNotIn(invented, done.stdout)
+        report = json.loads(saetap("report", self.store, "--json").stdout)
+        for unknown in ("dead", "mean_active", "nonfinite", "negative"):
+            self.assertIsNone(report["summary"][unknown])
+        rules = {one["kind"]: one for one in report["suspicious"]}
+        for kind in ("never_active", "nonfinite", "negative", "died", "came_back", "one_token", "position_locked",
+                     "duplicate_direction"):
+            self.assertEqual((rules[kind]["judged"], rules[kind]["features"]), (0, []), kind)
+            self.assertTrue(rules[kind]["not_judged"].startswith("an imported store lists only the features"), kind)
+        self.assertEqual((rules["dense"]["judged"], [one["feature"] for one in rules["dense"]["features"]]), (6, [0]))
+        self.assertNotRegex(saetap("compare", self.store, 0, 1).stdout, r"half below +0")
+
     def test_pictures_say_nothing_of_what_the_file_does_not(self) -> None:
         for features in ((), (0,)):
             done = saetap("plot", self.store, "distribution", *features, "-o", self.work / "d.svg")
