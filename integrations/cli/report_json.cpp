@@ -22,8 +22,6 @@ Json json_of_families(const ReportMaterial& material, const Tokenizer* tokenizer
   Json families{{"least_cosine", kFamilyCosine},
                 {"all_pairs", material.all_pairs},
                 {"count", material.family_count},
-          {"either", one.either},
-          {"both", one.both},
                 {"families", Json::array()}};
   for (const ReportFamily& read : material.families) families["families"].push_back(json_of_family(read, tokenizer));
   return families;
@@ -37,6 +35,8 @@ Json json_of_found(SuspicionKind kind, const SuspiciousFeature& one, const Token
           {"p", one.p},
           {"subject", one.subject},
           {"until", one.until},
+          {"either", one.either},
+          {"both", one.both},
           {"text", finding_text(kind, one, tokenizer)}};
 }
 
@@ -52,10 +52,16 @@ Json json_of_suspicion(const SiteSuspicion& suspicion, const Tokenizer* tokenize
   return object;
 }
 
-Json json_of_feature(const FeatureFacts& facts, const Tokenizer* tokenizer) {
+Json json_with_rates(const ActivatingTokens& found, const DiscoveryRates& rates, const Tokenizer* tokenizer) {
+  Json object = json_of_activating_tokens(found, tokenizer);
+  for (std::size_t i = 0; i < found.tokens.size(); ++i) object["tokens"][i]["q"] = rates.q(found.tokens[i].p);
+  return object;
+}
+
+Json json_of_feature(const FeatureFacts& facts, const DiscoveryRates& rates, const Tokenizer* tokenizer) {
   Json object{{"feature", facts.feature}};
   object.update(json_of_figures(facts));
-  object["activating_tokens"] = json_of_activating_tokens(facts.tokens, tokenizer);
+  object["activating_tokens"] = json_with_rates(facts.tokens, rates, tokenizer);
   object["samples_kept"] = facts.samples.size();
   object["samples"] = json_of_shown(facts.strongest);
   object["random_samples_kept"] = facts.random_samples.size();
@@ -89,7 +95,7 @@ void print_report_json(const OpenedStore& store, const ReportRequest& request, c
   for (const std::uint32_t feature : request.features) {
     FeatureFacts facts = reader.read(feature, wanted_of(request));
     if (!material.nearest.empty()) facts.neighbors = material.nearest[feature];
-    std::cout << (done == 0 ? "\n" : ",\n") << text_of(json_of_feature(facts, tokenizer));
+    std::cout << (done == 0 ? "\n" : ",\n") << text_of(json_of_feature(facts, material.rates, tokenizer));
     if (request.progress) request.progress(++done);
   }
   std::cout << "\n]}\n";

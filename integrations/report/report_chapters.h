@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <map>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -33,13 +32,15 @@ struct Report {
 
 void write_run(DocumentWriter& writer, const Report& report);
 // A row for each feature of the report.
-void write_overview(DocumentWriter& writer, const Report& report, const FactsReader& reader);
+void write_overview(DocumentWriter& writer, const Report& report);
 void write_families(DocumentWriter& writer, const Report& report);
 void write_suspicions(DocumentWriter& writer, const Report& report);
 void write_feature(DocumentWriter& writer, const Report& report, const FeatureFacts& facts);
 
-// The first of its tokens that came more than once, `top` at most.
-[[nodiscard]] std::span<const EnrichedToken> first_tokens(const ActivatingTokens& found, std::size_t top);
+// Whether chance does not explain it, among all features of the report.
+[[nodiscard]] bool is_told(const ReportMaterial& material, const EnrichedToken& token);
+// Its text, strong if it is told.
+[[nodiscard]] Span token_span(const Report& report, const EnrichedToken& token);
 // The number of a feature, linked to its section if it has one.
 [[nodiscard]] Span feature_span(const Report& report, std::uint32_t feature);
 [[nodiscard]] std::string feature_heading(std::uint32_t feature);

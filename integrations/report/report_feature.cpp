@@ -43,9 +43,9 @@ Line tokens_line(const Report& report, const ActivatingTokens& found) {
   Line line;
   for (const EnrichedToken& token : first_tokens(found, kTokensShown)) {
     line.push_back(plain(line.empty() ? "Tokens " + counted_among_text(found) + ": " : kTokenSeparator));
-    line.push_back(strong(token_text(token.token, report.request.tokenizer)));
-    const bool by_chance = token.p > kDiscoveryRate;
-    line.push_back(plain(" " + count_text(token.count) + (by_chance ? "" : " (" + lift_text(token.lift) + ")")));
+    const bool told = is_told(report.material, token);
+    line.push_back(token_span(report, token));
+    line.push_back(plain(" " + count_text(token.count) + (told ? " (" + lift_text(token.lift) + ")" : "")));
   }
   return line;
 }

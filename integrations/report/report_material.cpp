@@ -51,7 +51,30 @@ void read_families(const ReportRequest& request, ReportMaterial& material) {
   for (FeatureFamily& family : families) material.families.push_back(read_family(request, std::move(family)));
 }
 
+// Of all features of the report before anything is written: which tokens are told depends on all of them.
+void read_tokens(const ReportRequest& request, ReportMaterial& material) {
+  const FactsReader reader(request.store, request.site, request.scope, request.tokenizer);
+  const FactsWanted wanted{.samples = 0, .context = 0, .groups = 0, .examples = 0};
+  std::vector<double> best;
+  for (const std::uint32_t feature : request.features) {
+    const ActivatingTokens found = reader.read(feature, wanted).tokens;
+    material.tokens.push_back({first_tokens(found, kTokensGlanced), found.of});
+    if (!found.tokens.empty()) best.push_back(std::ranges::min(found.tokens, {}, &EnrichedToken::p).p);
+  }
+  material.rates = DiscoveryRates(std::move(best));
+  material.text_tokens = reader.text().total();
+  material.text_counted = reader.text().counted();
+}
+
 }  // namespace
+
+std::vector<EnrichedToken> first_tokens(const ActivatingTokens& found, std::size_t top) {
+  const auto repeated = repeated_tokens(found);
+  std::vector<EnrichedToken> tokens(repeated.begin(), repeated.end());
+  std::ranges::stable_sort(tokens, {}, &EnrichedToken::p);
+  tokens.resize(std::min(top, tokens.size()));
+  return tokens;
+}
 
 FactsWanted wanted_of(const ReportRequest& request) {
   // A sample of each quarter shows what a feature does below its best.
@@ -66,6 +89,7 @@ ReportMaterial read_material(const ReportRequest& request, const FeatureProgress
   material.summary = summarize(material.statistics, material.eligible);
   read_families(request, material);
   material.suspicions = read_suspicions(request.store, request.site, request.scope, material.nearest, tick);
+  read_tokens(request, material);
   return material;
 }
 

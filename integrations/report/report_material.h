@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "integrations/analysis/activating_tokens.h"
+#include "integrations/analysis/discovery_rates.h"
 #include "integrations/analysis/feature_facts.h"
 #include "integrations/analysis/feature_families.h"
 #include "integrations/analysis/ranking.h"
@@ -34,6 +35,12 @@ struct ReportFamily {
   std::uint64_t shared = 0;        // of the places, those of two features of it or more
 };
 
+// Tokens of a feature of the report.
+struct GlancedTokens {
+  std::vector<EnrichedToken> first;  // see first_tokens()
+  std::uint64_t of = 0;              // among how many known tokens
+};
+
 struct ReportMaterial {
   std::vector<FeatureStatistics> statistics;  // [features], of the scope
   std::uint64_t eligible = 0;
@@ -43,14 +50,23 @@ struct ReportMaterial {
   std::uint64_t family_count = 0;
   std::vector<ReportFamily> families;  // the first of them
   std::vector<SiteSuspicion> suspicions;
+  std::vector<GlancedTokens> tokens;  // of the features of the report, in its order
+  DiscoveryRates rates;               // over these features
+  std::uint64_t text_tokens = 0;      // in the text that tokens are held against
+  std::uint64_t text_counted = 0;     // as in ActivatingTokens
 };
 
 // Up to so many features all pairs are looked at.
 inline constexpr std::int64_t kMostForAllPairs = 16'384;
 inline constexpr std::size_t kFamiliesShown = 20;
+inline constexpr std::size_t kTokensGlanced = 3;
 
 // What is read of each feature.
 [[nodiscard]] FactsWanted wanted_of(const ReportRequest& request);
+
+// Of its tokens that came more than once (if none did, of all) the most significant, `top` at most; equal ones by
+// count.
+[[nodiscard]] std::vector<EnrichedToken> first_tokens(const ActivatingTokens& found, std::size_t top);
 
 // `tick` gets the number of features read, as read_suspicions gives it. Throws StoreError.
 [[nodiscard]] ReportMaterial read_material(const ReportRequest& request, const FeatureProgress& tick);

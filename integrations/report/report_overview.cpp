@@ -12,11 +12,9 @@
 namespace saetap {
 namespace {
 
-constexpr std::size_t kTokensShown = 3;
-
-void add_token(Line& line, std::int32_t token, std::uint64_t count, const Tokenizer* tokenizer) {
+void add_token(Line& line, Span token, std::uint64_t count) {
   if (!line.empty()) line.push_back(plain(kTokenSeparator));
-  line.push_back(strong(token_text(token, tokenizer)));
+  line.push_back(std::move(token));
   line.push_back(plain(" " + count_text(count)));
 }
 
@@ -31,7 +29,9 @@ Line features_line(const Report& report, const std::vector<std::uint32_t>& featu
 
 std::vector<Line> family_row(const Report& report, const ReportFamily& read) {
   Line tokens;
-  for (const TokenCount& one : read.tokens) add_token(tokens, one.token, one.count, report.request.tokenizer);
+  for (const TokenCount& one : read.tokens) {
+    add_token(tokens, plain(token_text(one.token, report.request.tokenizer)), one.count);
+  }
   return {features_line(report, read.family.features),
           {plain(activation_text(read.family.mean_cosine))},
           {plain(activation_text(read.family.lowest_cosine))},
@@ -81,9 +81,38 @@ Line shades_line() {
   return line;
 }
 
+std::vector<Line> glance_row(const Report& report, std::size_t at) {
+  const std::uint32_t feature = report.request.features[at];
+  const FeatureStatistics& statistics = report.material.statistics[feature];
+  const GlancedTokens& found = report.material.tokens[at];
+  Line tokens;
+  for (const EnrichedToken& one : found.first) add_token(tokens, token_span(report, one), one.count);
+  return {{feature_span(report, feature)},
+          {plain(percent_text(statistics.density(report.material.eligible)))},
+          {plain(activation_text(statistics.max))},
+          {plain(activation_text(statistics.mean()))},
+          {plain(count_text(found.of))},
+          tokens,
+          marks_line(report, feature)};
+}
+
+// What the tokens are, and which of them are bold.
+std::string tokens_text(const ReportMaterial& material) {
+  return "Tokens: those at its random samples (where too few of these are known, at its strongest), most significant "
+         "first, each with its count among as many as “of” says. Bold, and below with how many times more frequent it "
+         "is there than in the text (" +
+         text_base_text(material.text_tokens, material.text_counted) +
+         ")"
+         ": what chance does not explain, q at most " +
+         bound_text(kDiscoveryRate) +
+         ". q is p of Fisher's exact test, corrected for every token of the text (Holm), and by the best token of each "
+         "feature for the " +
+         count_text(material.rates.tested()) + " features of this report that have tokens (Benjamini and Hochberg).";
+}
+
 }  // namespace
 
-void write_overview(DocumentWriter& writer, const Report& report, const FactsReader& reader) {
+void write_overview(DocumentWriter& writer, const Report& report) {
   TableOf table{.caption = "The features of this report",
                 .columns = {{"feature", true},
                             {"density", true},
@@ -93,31 +122,11 @@ void write_overview(DocumentWriter& writer, const Report& report, const FactsRea
                             {"tokens"},
                             {"suspicious"}},
                 .rows = {}};
-  const FactsWanted wanted{.samples = 0, .context = 0, .groups = 0, .examples = 0};
-  for (const std::uint32_t feature : report.request.features) {
-    const FeatureFacts facts = reader.read(feature, wanted);
-    Line tokens;
-    for (const EnrichedToken& one : first_tokens(facts.tokens, kTokensShown)) {
-      add_token(tokens, one.token, one.count, report.request.tokenizer);
-    }
-    table.rows.push_back({{feature_span(report, feature)},
-                          {plain(percent_text(facts.density()))},
-                          {plain(activation_text(facts.statistics.max))},
-                          {plain(activation_text(facts.statistics.mean()))},
-                          {plain(count_text(facts.tokens.of))},
-                          tokens,
-                          marks_line(report, feature)});
-  }
-  const TokenBase& text = reader.text();
+  for (std::size_t i = 0; i < report.request.features.size(); ++i) table.rows.push_back(glance_row(report, i));
   writer.heading(2, kOverviewChapter);
   writer.paragraph({plain(report.request.order + ". Densities are of " + count_text(report.material.eligible) +
-                          " tokens. Tokens: the commonest at its random samples (where too few of these are known, at "
-                          "its strongest), each with its count among as many as “of” says.")});
-  writer.paragraph(
-      {plain("Below, “12 times” beside a token says how much more frequent it is there than in the text (" +
-             text_base_text(text.total(), text.counted()) + ")" +
-             "; left out where chance may do that (Fisher's exact test, p above " + bound_text(kDiscoveryRate) +
-             " after Holm's correction). Intervals: " + kIntervalNote + ".")});
+                          " tokens. Intervals: " + kIntervalNote + ".")});
+  writer.paragraph({plain(tokens_text(report.material))});
   if (writer.shades()) writer.paragraph(shades_line());
   writer.table(table);
 }

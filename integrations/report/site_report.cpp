@@ -1,7 +1,8 @@
 #include "integrations/report/site_report.h"
 
-#include <algorithm>
+#include <utility>
 
+#include "integrations/analysis/activating_tokens.h"
 #include "integrations/analysis/visible_text.h"
 #include "integrations/report/report_chapters.h"
 #include "plugin/number_text.h"
@@ -59,9 +60,13 @@ Span feature_span(const Report& report, std::uint32_t feature) {
   return report.listed[feature] ? link_to(number, heading_id(feature_heading(feature))) : plain(number);
 }
 
-std::span<const EnrichedToken> first_tokens(const ActivatingTokens& found, std::size_t top) {
-  const auto repeated = repeated_tokens(found);
-  return repeated.first(std::min(top, repeated.size()));
+bool is_told(const ReportMaterial& material, const EnrichedToken& token) {
+  return material.rates.q(token.p) <= kDiscoveryRate;
+}
+
+Span token_span(const Report& report, const EnrichedToken& token) {
+  std::string text = token_text(token.token, report.request.tokenizer);
+  return is_told(report.material, token) ? strong(std::move(text)) : plain(std::move(text));
 }
 
 void write_report(DocumentWriter& writer, const ReportRequest& request, const ReportMaterial& material) {
@@ -70,7 +75,7 @@ void write_report(DocumentWriter& writer, const ReportRequest& request, const Re
   writer.begin("Features of " + visible(request.site.site.name));
   write_contents(writer, report);
   write_run(writer, report);
-  write_overview(writer, report, reader);
+  write_overview(writer, report);
   write_families(writer, report);
   write_suspicions(writer, report);
   std::size_t done = 0;

@@ -73,6 +73,20 @@ class Suspicions(StoreTest):
             log_p = stats.binom.logsf(locked - 1, planted.DRAWN, usual)
             self.assert_same_p(one["p"], log_p + math.log(spans) + math.log(judged))
 
+    def test_tokens_are_corrected_over_the_features_of_the_report(self) -> None:
+        self.report(planted.DRAWN, 600)
+        for features in ("0,1,2,3,44", "44", ",".join(map(str, range(40)))):
+            told = self.ok_json("report", self.path, "--features", features)["features"]
+            tokens = [one["activating_tokens"]["tokens"] for one in told]
+            best = np.array([min(token["p"] for token in own) for own in tokens if own])
+            rates = stats.false_discovery_control(best)
+            for own, rate in zip([own for own in tokens if own], rates):
+                self.assertAlmostEqual(min(token["q"] for token in own), rate, delta=1e-9 * rate)
+            # Of the others: at every level, told are those with a p up to that of the least sure best that is told.
+            for token in (token for own in tokens for token in own):
+                levels = [p * best.size / np.count_nonzero(best <= p) for p in (token["p"], *best[best >= token["p"]])]
+                self.assertAlmostEqual(token["q"], min(1, *levels), delta=1e-9)
+
     def test_too_little_is_not_found(self) -> None:
         # 20 of 40 is half; of 12 tokens before, 8 would be expected since.
         report = self.report(19, 12)

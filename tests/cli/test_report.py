@@ -105,6 +105,7 @@ class Markdown(ReportTest):
             "fingerprint from MiniLM › forward",
             "steps 10 to 29 of 0 to 29: 66.7 % of the tokens collected (--all-time reads all)",
             "6 of 8 active in what is read, 2 dead |",
+            "for the 5 features of this report that have tokens (Benjamini and Hochberg).",
             "80 % of features between 4.38 % and 12.5 %; 1 above 10 %",
             # Of steps 10 to 29 six have the first sequence (1 active), seven the second (6) and seven the third (3).
             "0.43 features active per token, of 160 tokens",
@@ -119,7 +120,7 @@ class Markdown(ReportTest):
             "Active on 20 of 160 tokens: density 12.5 % (7.81 % to 18.6 %) · mean ",
             "· max 7.50 ·",
             # 8 times as often as in the text, but that may be chance: p is 0.02.
-            "of 3 strongest samples: too few at random are known: **nod** 3\n",
+            "of 3 strongest samples: too few at random are known: nod 3\n",
             "Decoder-nearest: [1](#feature-1) (1.00), [2](#feature-2) (0)",
             "Strongest 3 of 3 samples kept:",
             "2. 7.26 · the **nod** ofding \\* the land. (step 11)\n",
@@ -240,6 +241,30 @@ class Suspicious(ReportTest):
         self.assertIn("Not judged: no feature has 20 random samples with known tokens.", done.stdout)
         self.assertIn("Not judged: the decoder was not saved.", done.stdout)
         self.assertIn("it is not known which features are alike", done.stdout)
+
+
+class Tokens(ReportTest):
+    def test_what_chance_does_not_explain_is_bold_and_comes_first(self) -> None:
+        features = self.ok_json("report", self.suspicious, "--top", 50)["features"]
+        text = self.markdown(self.suspicious, "--top", 50)
+        table = section_of(text, "Features at a glance")
+        bold = 0
+        for one in features:
+            tokens = [token for token in one["activating_tokens"]["tokens"] if token["count"] > 1]
+            if not tokens:
+                continue
+            first = sorted(tokens, key=lambda token: token["p"])[:3]
+            marks = ["**" if token["q"] <= 0.01 else "" for token in first]
+            bold += sum(map(bool, marks))
+            self.assertEqual(marks, sorted(marks, reverse=True))
+            number = one["feature"]
+            row = re.search(rf"^\| +\[{number}\]\(#feature-{number}\).*$", table, re.MULTILINE).group(0)
+            self.assertEqual(re.findall(r"(\**)\\?#?[^ |*]+\** \d+(?= ·| +\|)", row.split("|")[6] + "|"), marks, row)
+            section = section_of(text, f"Feature {number}")
+            line = re.search(r"^Tokens .*$", section, re.MULTILINE).group(0)
+            told = [token for token in sorted(tokens, key=lambda token: token["p"])[:8] if token["q"] <= 0.01]
+            self.assertEqual((line.count("**") // 2, line.count(" times)")), (len(told), len(told)))
+        self.assertGreater(bold, 0)
 
 
 class Html(ReportTest):
