@@ -158,6 +158,11 @@ def test_token_counts_that_a_store_does_not_have_or_that_cannot_be(stores, tmp_p
             store.execute(f"UPDATE token_count {sql}")
         with pytest.raises(saetap.StoreError, match=needle):
             saetap.open(path).token_counts(all_time=True)
+    # Left standing by an older saetap that went on with the store: they are of other windows.
+    shutil.copy(stores / "usual" / "samples.saetap", path)
+    with contextlib.closing(sqlite3.connect(path)) as store, store:
+        store.execute("UPDATE part SET eligible = 1 WHERE part = 'past'")
+    assert not any(len(saetap.open(path).token_counts(all_time=all_time)) for all_time in (False, True))
     with contextlib.closing(sqlite3.connect(path)) as store, store:
         store.execute("DROP TABLE token_count")
     assert len(saetap.open(path).token_counts(all_time=True)) == 0
