@@ -204,8 +204,7 @@ void print_notes(const FeatureFacts& facts, const PageStyle& style) {
     std::cout << '\n' << style.colors.faint(std::string("In brackets: ") + kIntervalNote + ".") << '\n';
   }
   if (style.colors.on() && !facts.strongest.empty()) {
-    std::cout << style.colors.faint("Shaded: how active a feature was at a token; the full colour is its max.") << '
-';
+    std::cout << style.colors.faint("Shaded: how active a feature was at a token; the full colour is its max.") << '\n';
   }
   if (facts.tokens.tokens.empty()) return;
   std::cout << style.colors.faint("The text: " + text_base_text(facts.tokens.text_tokens, facts.tokens.text_counted) +

@@ -69,6 +69,14 @@ class Samples(PlotTest):
             for row, (_, _, _, activation) in zip(rows, expected, strict=True):
                 self.assertEqual(np.float32(row["activation"]), np.float32(activation))
 
+    def test_a_token_that_goes_on_with_a_word_says_so(self) -> None:
+        picture, head, rows = self.plot(self.usual, "samples", 0)
+        texts = {int(row["token_id"]): row["token"].strip() for row in rows}
+        self.assertEqual((texts[1], texts[2], texts[8]), ("nod", "##ding", "land"))
+        drawn = ["".join(text.itertext()) for row in picture.groups("row") for text in row.iter(f"{SVG}text")]
+        self.assertIn("##ding", drawn)
+        self.assertIn("activation", head)
+
     def test_rows_and_shades(self) -> None:
         picture, _, rows = self.plot(self.usual, "samples", 0, "--samples", 3)
         drawn = picture.groups("row")
