@@ -10,7 +10,4 @@ namespace saetap::cli {
 // no directions, or StoreError.
 [[nodiscard]] UnitDirections active_directions(const OpenedStore& store);
 
-// All of the site's. Throws the same.
-[[nodiscard]] UnitDirections stored_directions(const OpenedStore& store);
-
 }  // namespace saetap::cli

@@ -9,7 +9,7 @@ CLI::Validator at_least(std::uint64_t lowest) {
     std::uint64_t number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     const bool whole = end == text.data() + text.size();
-    if (whole && error == std::errc::result_out_of_range) return std::string();  // CLI11 says so
+    if (whole && error == std::errc::result_out_of_range) return text + " is too large";
     return whole && error == std::errc() && number >= lowest ? ""
                                                              : text + " is not " + std::to_string(lowest) + " or more";
   };

@@ -42,7 +42,7 @@ void find_similar(const OpenedStore& store, SimilarBy by, PairKeeper& keeper) {
   Progress compared("features compared", features);
   const auto compare = [&](std::size_t done) { compared.update(done); };
   if (by == SimilarBy::decoder) {
-    return find_similar_directions(stored_directions(store), keeper, compare);
+    return find_similar_directions(active_directions(store), keeper, compare);
   }
   Progress read("features read", features);
   const auto samples = SiteSamples::read(store.reader, store.stored(), store.scope, SampleKind::strongest,

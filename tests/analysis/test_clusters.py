@@ -104,12 +104,12 @@ class Clusters(PlantedTest):
         with planted_store(5000, 2, 4, 1) as folder:
             done = saetap("cluster", folder, "-k", 4097)
             self.assertEqual((done.returncode, done.stdout), (2, ""))
-            self.assertIn("-k 4097: there are 4898 features to be grouped, into 2 clusters at least and at most 4,096",
+            self.assertIn("-k: 4,097 is not from 2 to 4,096: 4,898 features can be grouped",
                           done.stderr)
 
     def test_what_cannot_be_asked(self) -> None:
-        self.fails(2, "-k 1", "cluster", "-k", 1)
-        self.fails(2, "-k 587", "cluster", "-k", 587)
+        self.fails(2, "-k: 1 is not from 2 to 586", "cluster", "-k", 1)
+        self.fails(2, "-k: 587", "cluster", "-k", 587)
         self.fails(2, "--by decoder", "cluster", "--by", "places", "-k", 4)
         self.fails(2, "--by places", "cluster", "--least", "0.5")
         self.fails(2, "--least", "cluster", "--by", "places", "--least", "0")

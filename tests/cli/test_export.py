@@ -206,7 +206,7 @@ class RoundTrip(Exports):
         figures, source = [], random.Random(5)
         data = json.loads(self.exported(self.usual))
         for feature in range(8):
-            values = [source.lognormvariate(0, feature) for _ in range(source.randrange(1, 5000))]
+            values = [source.lognormvariate(0, feature) for _ in range(source.randrange(1, 160))]
             total, squares = sum(values), sum(value * value for value in values)
             mean = total / len(values)
             figures.append({"feature": feature, "samples": [], "statistics": {
@@ -405,7 +405,7 @@ class Refused(Exports):
         self.refused("impossible number of features", lambda data: site(data).update(features=1 << 40))
         self.refused("more tokens counted than collected", lambda data: site(data).update(tokens_collected=1))
         self.refused("a mean or std is too large",
-                     lambda data: feature(data)["statistics"].update(mean=1e300, active_count=1 << 60))
+                     lambda data: feature(data)["statistics"].update(mean=1e300))
 
     def test_a_file_with_any_byte_changed_is_taken_or_refused_in_a_line(self) -> None:
         whole = self.exported(self.usual).encode()

@@ -140,7 +140,7 @@ class Show(StoreTest):
     def test_of_parts_without_samples_nothing_is_said(self) -> None:
         said = "strongest 3 of 3 kept; steps 10 to 12, half of them from 11 on: 3 of the window before it ("
         self.assertIn(said, self.ok("show", self.usual, 0))
-        self.assertIn("kept; steps 0 to 2, half of them from 1 on: 3 of the past (", self.ok("show", self.usual, 0, "--all-time"))
+        self.assertIn("kept; steps 0 to 2, half of them from 1 on: 3 of the past\n", self.ok("show", self.usual, 0, "--all-time"))
         store = self.folder / "one_part"
         shutil.copytree(self.usual, store)
         with sqlite3.connect(store / "samples.saetap") as connection:

@@ -32,8 +32,8 @@ class Similar(StoreTest):
 
     def test_too_few_for_clusters_and_a_map(self) -> None:
         self.assertEqual(self.ok_json("cluster", self.usual, "-k", 2)["features"], 3)
-        self.fails(2, "-k: 4 is more than the 3 features that can be grouped", "cluster", self.usual, "-k", 4)
-        self.fails(2, "-k: 1 is not 2 or more", "cluster", self.usual, "-k", 1)
+        self.fails(2, "-k: 4 is not from 2 to 3: 3 features can be grouped", "cluster", self.usual, "-k", 4)
+        self.fails(2, "-k: 1 is not from 2 to 3", "cluster", self.usual, "-k", 1)
         self.assertEqual([one["feature"] for one in self.ok_json("map", self.usual)["points"]], [0, 1, 2])
         self.fails(2, "--seed", "cluster", self.usual, "--seed", "-1")
 
