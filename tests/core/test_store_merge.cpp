@@ -120,7 +120,7 @@ TEST_CASE("of a store that was written before tokens were counted none are count
   const StoreReader store(output);
   CHECK(store.token_counts(0, Scope::recent) == std::vector<std::pair<std::int32_t, std::uint64_t>>{{6, 1}});
   CHECK(store.sites()[0].recent.eligible == 2);
-  // More than can be counted together.
+  // More rows of tokens than rows: left standing by a program that did not know of them, and so not known.
   for (const auto* pipeline : {&one, &two}) {
     const std::string path = pipeline->folder.file("samples.saetap");
     Database(path, Database::Mode::read_write)
@@ -128,8 +128,9 @@ TEST_CASE("of a store that was written before tokens were counted none are count
                   "DELETE FROM token_count; INSERT INTO token_count VALUES(0, 'open', 0, x'FFFFFFFFFFFFFF6F')")
                      .c_str());
   }
-  CHECK(why({one.folder.path(), two.folder.path()}, output).find("more rows of tokens than can be") !=
-        std::string::npos);
+  const std::string again = folder.file("again.saetap");
+  CHECK(why({one.folder.path(), two.folder.path()}, again).empty());
+  CHECK(StoreReader(again).token_counts(0, Scope::recent).empty());
 }
 
 TEST_CASE("sites are matched by name, whatever order they were met in") {
