@@ -18,7 +18,7 @@ sys.path.append(str(ROOT / "tests/cli"))
 from guide_commands import shown_commands, stale
 
 BIN, DEMO = (Path(path).resolve() for path in sys.argv[1:3])
-SHORT = " steps=12 buffer_rows=4096 log_every=5"
+SHORT = " steps=12 buffer_rows=8192 log_every=5"
 ROW_BYTES = 4 * 128
 
 
