@@ -97,7 +97,7 @@ test-threads: packages
 	cmake --build --preset tsan
 	ctest --preset tsan
 
-# One build for both: the same code under the same sanitizers. (The tokenizers have fuzzers of their own: conformance is make test's.)
+# One build for both: the same code under the same sanitizers. (What is held against a reference is make test's: the same readers meet hostile files here.)
 test-memory: packages $(BUILD_VENV)
 	@.ci/install_packages.sh .ci/apt-packages-fuzz.txt
 	cmake --preset asan >/dev/null

@@ -4,6 +4,7 @@
 #   lib/                libsaetap.so and the launch shim, where `saetap record` looks for them: ../lib from its own folder
 #   lib/cmake/saetap/   find_package(saetap): saetap::api, and with COMPONENTS plugin saetap::plugin
 #   lib/pkgconfig/      saetap.pc, for saetap::api
+#   share/              completion for bash and zsh, the manual page
 #   include/saetap/     saetap.h, saetap.hpp; hooks/forward_hook.h
 #
 # LibTorch comes from the program that libsaetap.so is loaded into. `saetap inspect`, `saetap index` and programs without
@@ -27,6 +28,19 @@ install(FILES plugin/saetap.h plugin/saetap.hpp plugin/saetap_array.hpp plugin/s
 install(EXPORT saetap_api_targets NAMESPACE saetap:: DESTINATION ${SAETAP_PACKAGE_DIR})
 
 install(TARGETS saetap RUNTIME DESTINATION bin)
+# What shells and man know of it, printed by the program itself.
+set(SAETAP_SHARE ${CMAKE_BINARY_DIR}/share)
+set(printed ${SAETAP_SHARE}/saetap.bash ${SAETAP_SHARE}/_saetap ${SAETAP_SHARE}/saetap.1)
+add_custom_command(OUTPUT ${printed}
+  COMMAND ${CMAKE_COMMAND} -E make_directory ${SAETAP_SHARE}
+  COMMAND saetap completion bash > ${SAETAP_SHARE}/saetap.bash
+  COMMAND saetap completion zsh > ${SAETAP_SHARE}/_saetap
+  COMMAND saetap man > ${SAETAP_SHARE}/saetap.1
+  DEPENDS saetap VERBATIM)
+add_custom_target(saetap_share ALL DEPENDS ${printed})
+install(FILES ${SAETAP_SHARE}/saetap.bash DESTINATION share/bash-completion/completions RENAME saetap)
+install(FILES ${SAETAP_SHARE}/_saetap DESTINATION share/zsh/site-functions)
+install(FILES ${SAETAP_SHARE}/saetap.1 DESTINATION share/man/man1)
 install(TARGETS saetap_preload LIBRARY DESTINATION lib)
 
 if(SAETAP_WITH_LIBTORCH)

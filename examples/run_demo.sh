@@ -34,7 +34,7 @@ say "2. A transcoder learns that layer's feed-forward block"
 say "3. Ten features of the autoencoder"
 features=$("$bin/saetap" features "$samples" --max-density 1% --top 10 --json | sed -n 's/^ *"feature": \([0-9]*\).*/\1/p')
 for feature in $features; do
-  "$bin/saetap" show "$samples" "$feature" --top 4 --context 8
+  "$bin/saetap" show "$samples" "$feature" --samples 4 --context 8
   echo
 done
 
@@ -45,11 +45,19 @@ head -c $((rows * row_bytes)) demo/tokens.bin > demo/trained_tokens.bin
   --tokens demo/trained_tokens.bin --length 128 --config examples/demo.json -o "$final_samples"
 "$bin/saetap" agree "$samples" "$final_samples"
 
+say "5. What they are as a whole: groups of features, a report, pictures"
+"$bin/saetap" cluster "$samples" --by places --top 8
 "$bin/saetap" report "$samples" -o demo/report.md
+"$bin/saetap" report "$samples" --html -o demo/report.html
+"$bin/saetap" plot "$samples" density -o demo/density.png
+"$bin/saetap" plot "$samples" max-density -o demo/max_density.svg
+"$bin/saetap" plot "$samples" samples "${feature:-0}" -o demo/samples.svg
+
 say "Next"
 cat <<END
   $bin/saetap features $samples --sort density      all features, the most frequent first
   $bin/saetap show $samples ${feature:-0}                           one feature with all its samples
+  $bin/saetap similar $samples ${feature:-0}                        the features most like it
   $bin/saetap features $transcoder_samples              the transcoder's features
-  less demo/report.md                               the report, 50 features
+  less demo/report.md                               the report, 50 features; demo/report.html is the same for a browser
 END

@@ -24,7 +24,8 @@ std::string count_text(std::uint64_t count) {
 std::string percent_text(double share) {
   const double percent = share * 100;
   if (percent == 0) return "0 %";
-  if (percent == 100) return "100 %";
+  // A sum of shares may be off by rounding; a count would need 10^11 tokens.
+  if (std::abs(percent - 100) < 1e-9) return "100 %";
   // Rounding must not turn "nearly all" into "all".
   if (percent > 99.99 && percent < 100) return "> 99.99 %";
   if (percent >= 99.9) return format("%.2f %%", percent);

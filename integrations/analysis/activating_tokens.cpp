@@ -22,13 +22,17 @@ std::vector<TokenCount> commonest(std::span<const std::int32_t> tokens, std::siz
   return sorted;
 }
 
-std::vector<TokenCount> commonest_tokens(const StoreReader& store, std::span<const Sample> samples, std::size_t top) {
+std::vector<std::int32_t> known_tokens(const StoreReader& store, std::span<const Sample> samples) {
   std::vector<std::int32_t> tokens;
   for (const Sample& sample : samples) {
     const Context context = store.context(sample, 0, 0);
     if (context.activating < context.tokens.size()) tokens.push_back(context.tokens[context.activating]);
   }
-  return commonest(tokens, top);
+  return tokens;
+}
+
+std::vector<TokenCount> commonest_tokens(const StoreReader& store, std::span<const Sample> samples, std::size_t top) {
+  return commonest(known_tokens(store, samples), top);
 }
 
 std::string token_text(std::int32_t token, const Tokenizer* tokenizer) {

@@ -21,6 +21,9 @@ struct TokenCount {
 // The commonest of `tokens`, at most `top`; equal counts in order of the id.
 [[nodiscard]] std::vector<TokenCount> commonest(std::span<const std::int32_t> tokens, std::size_t top);
 
+// The activating tokens of samples, in their order; those that are not known are left out. Throws StoreError.
+[[nodiscard]] std::vector<std::int32_t> known_tokens(const StoreReader& store, std::span<const Sample> samples);
+
 // The commonest activating tokens among samples of one feature; samples without known tokens do not count.
 // Throws StoreError.
 [[nodiscard]] std::vector<TokenCount> commonest_tokens(const StoreReader& store, std::span<const Sample> samples,

@@ -41,7 +41,21 @@ bool place_before(const Sample& a, const Sample& b) {
   return std::tie(a.sequence, a.position) < std::tie(b.sequence, b.position);
 }
 
-// The strengths at the places that both have, in the same order.
+}  // namespace
+
+std::optional<double> rank_correlation(std::span<const double> a, std::span<const double> b) {
+  const std::vector<double> ranks_a = ranks_of(a), ranks_b = ranks_of(b);
+  const double mean = (static_cast<double>(a.size()) + 1) / 2;  // of ranks, however many are shared
+  double covariance = 0, variance_a = 0, variance_b = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    covariance += (ranks_a[i] - mean) * (ranks_b[i] - mean);
+    variance_a += (ranks_a[i] - mean) * (ranks_a[i] - mean);
+    variance_b += (ranks_b[i] - mean) * (ranks_b[i] - mean);
+  }
+  if (variance_a == 0 || variance_b == 0) return std::nullopt;
+  return covariance / std::sqrt(variance_a * variance_b);
+}
+
 std::pair<std::vector<double>, std::vector<double>> common_strengths(std::vector<Sample> a, std::vector<Sample> b) {
   std::sort(a.begin(), a.end(), place_before);
   std::sort(b.begin(), b.end(), place_before);
@@ -57,21 +71,6 @@ std::pair<std::vector<double>, std::vector<double>> common_strengths(std::vector
     }
   }
   return strengths;
-}
-
-}  // namespace
-
-std::optional<double> rank_correlation(std::span<const double> a, std::span<const double> b) {
-  const std::vector<double> ranks_a = ranks_of(a), ranks_b = ranks_of(b);
-  const double mean = (static_cast<double>(a.size()) + 1) / 2;  // of ranks, however many are shared
-  double covariance = 0, variance_a = 0, variance_b = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    covariance += (ranks_a[i] - mean) * (ranks_b[i] - mean);
-    variance_a += (ranks_a[i] - mean) * (ranks_a[i] - mean);
-    variance_b += (ranks_b[i] - mean) * (ranks_b[i] - mean);
-  }
-  if (variance_a == 0 || variance_b == 0) return std::nullopt;
-  return covariance / std::sqrt(variance_a * variance_b);
 }
 
 FeatureAgreement compare_feature(std::uint32_t feature, const KeptOfFeature& training,

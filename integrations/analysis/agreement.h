@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "plugin/store/stored_windows.h"
@@ -21,6 +22,10 @@ inline constexpr std::size_t kFewestFeatures = 10;  // for a correlation over fe
 // Spearman's: Pearson's correlation of the ranks, equal values sharing the mean of theirs. Nothing if the values of
 // either list are all the same (so of fewer than two). The lists have one length; all values are numbers.
 [[nodiscard]] std::optional<double> rank_correlation(std::span<const double> a, std::span<const double> b);
+
+// The strengths at the places that two lists of samples have in common, in the same order.
+[[nodiscard]] std::pair<std::vector<double>, std::vector<double>> common_strengths(std::vector<Sample> a,
+                                                                                   std::vector<Sample> b);
 
 // Of one feature, between one part of the training and the final pass. Figures are nothing where there is too little to
 // go by.

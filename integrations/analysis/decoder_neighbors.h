@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "plugin/store/store_reader.h"
+
 namespace saetap {
 
 struct Neighbor {
@@ -25,5 +27,10 @@ class DecoderNeighbors {
   std::size_t width_ = 0;
   std::vector<double> inverse_norms_;  // 0 for a direction that is none
 };
+
+// The same of one feature, read block by block from the store: the whole decoder is never in memory. Empty if it was
+// not saved. Throws StoreError.
+[[nodiscard]] std::vector<Neighbor> nearest_in_store(const StoreReader& store, const StoredSite& site,
+                                                     std::uint32_t feature, std::size_t top);
 
 }  // namespace saetap

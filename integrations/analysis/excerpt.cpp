@@ -9,7 +9,6 @@
 namespace saetap {
 namespace {
 
-constexpr std::string_view kEllipsis = "…";
 constexpr std::uint32_t kLongestCharacter = 4;  // bytes, and so tokens that may share it
 
 std::vector<std::string> texts_of(std::span<const std::int32_t> ids, const Tokenizer* tokenizer) {
@@ -40,12 +39,11 @@ std::string_view to_whole_word(std::string_view text, std::string_view shown) {
   return space == std::string_view::npos || space == 0 ? shown : shown.substr(0, space);
 }
 
-std::string marked_parts(std::string_view before, std::string_view token, std::string_view after, bool from_start,
-                         bool to_end) {
+std::string marked(const ShownText& shown) {
   std::string text;
-  if (!from_start) text += kEllipsis;
-  text.append(without_leading_spaces(before)).append("«").append(token).append("»").append(after);
-  if (!to_end) text += kEllipsis;
+  if (!shown.from_start) text += kEllipsis;
+  text.append(shown.before).append("«").append(shown.token).append("»").append(shown.after);
+  if (!shown.to_end) text += kEllipsis;
   return text;
 }
 
@@ -96,6 +94,9 @@ Excerpt excerpt_of(const Context& context, std::uint32_t before, std::uint32_t a
     excerpt.before.append(spaces, ' ');
     excerpt.token.erase(0, spaces);
   }
+  for (std::size_t i = first; i <= last; ++i) excerpt.pieces.push_back(visible(texts[i]));
+  for (std::size_t i = activating; i <= last && i <= marked_last; ++i) excerpt.pieces[i - first].clear();
+  excerpt.pieces[activating - first] = visible(joined(activating, marked_last + 1));
   excerpt.before = visible(excerpt.before);
   excerpt.token = visible(excerpt.token);
   excerpt.after = visible(excerpt.after);
@@ -113,14 +114,16 @@ Excerpt read_excerpt(const StoreReader& store, const Sample& sample, std::uint32
   return excerpt_of(store.context(sample, before + kMore, after + kMore), before, after, tokenizer);
 }
 
-std::string marked(const Excerpt& excerpt) {
-  if (!excerpt.known) return "(token not known)";
-  return marked_parts(excerpt.before, excerpt.token, excerpt.after, excerpt.from_start, excerpt.to_end);
+ShownText shown_text(const Excerpt& excerpt) {
+  return {.before = std::string(without_leading_spaces(excerpt.before)),
+          .token = excerpt.token,
+          .after = excerpt.after,
+          .from_start = excerpt.from_start,
+          .to_end = excerpt.to_end};
 }
 
-std::string marked(const Excerpt& excerpt, std::size_t columns) {
-  std::string whole = marked(excerpt);
-  if (!excerpt.known || display_width(whole) <= columns) return whole;
+ShownText shown_text(const Excerpt& excerpt, std::size_t columns) {
+  if (display_width(marked(excerpt)) <= columns) return shown_text(excerpt);
   const std::string_view before = without_leading_spaces(excerpt.before);
   const std::string_view after = excerpt.after;
   constexpr std::size_t kMarks = 4;  // « » and an ellipsis on each side
@@ -134,9 +137,19 @@ std::string marked(const Excerpt& excerpt, std::size_t columns) {
       from_whole_word(before, trailing_columns(before, std::min(before_width, before_room)));
   const std::size_t after_room = room - std::min(room, display_width(shown_before));
   const std::string_view shown_after = to_whole_word(after, leading_columns(after, after_room));
-  return marked_parts(shown_before, excerpt.token, shown_after,
-                      excerpt.from_start && shown_before.size() == before.size(),
-                      excerpt.to_end && shown_after.size() == after.size());
+  return {.before = std::string(without_leading_spaces(shown_before)),
+          .token = excerpt.token,
+          .after = std::string(shown_after),
+          .from_start = excerpt.from_start && shown_before.size() == before.size(),
+          .to_end = excerpt.to_end && shown_after.size() == after.size()};
+}
+
+std::string marked(const Excerpt& excerpt) {
+  return excerpt.known ? marked(shown_text(excerpt)) : "(token not known)";
+}
+
+std::string marked(const Excerpt& excerpt, std::size_t columns) {
+  return excerpt.known ? marked(shown_text(excerpt, columns)) : marked(excerpt);
 }
 
 }  // namespace saetap

@@ -20,7 +20,22 @@ struct Excerpt {
   bool to_end = false;      // ends with the last one
   std::vector<std::int32_t> ids;
   std::size_t activating = 0;  // index into ids
+  // The text of each of ids: joined, they are before + token + after. All that belongs to `token` stands at the
+  // activating one.
+  std::vector<std::string> pieces;
 };
+
+// What of an excerpt is shown where there is little room.
+struct ShownText {
+  std::string before;  // the end of that of the excerpt
+  std::string token;
+  std::string after;        // the beginning of that of the excerpt
+  bool from_start = false;  // as in Excerpt; false: something is left out
+  bool to_end = false;
+};
+
+// Where something is left out.
+inline constexpr const char* kEllipsis = "…";
 
 // What a redacted store cannot show, and what helps; empty if nothing was left out.
 [[nodiscard]] std::string redaction_text(const RunFacts& run);
@@ -35,10 +50,15 @@ struct Excerpt {
 [[nodiscard]] Excerpt read_excerpt(const StoreReader& store, const Sample& sample, std::uint32_t before,
                                    std::uint32_t after, const Tokenizer* tokenizer);
 
+// Cut to `columns`, two of them for what marks the token and two for ellipses, at both ends, between words where it can
+// be; the activating token stays whole. Of a known excerpt.
+[[nodiscard]] ShownText shown_text(const Excerpt& excerpt, std::size_t columns);
+[[nodiscard]] ShownText shown_text(const Excerpt& excerpt);  // all of it
+
 // "…dwelt in the land of «Nod», on the east…"
 [[nodiscard]] std::string marked(const Excerpt& excerpt);
 
-// The same cut to `columns` at both ends, between words where it can be; the activating token stays whole.
+// The same cut to `columns`, see shown_text.
 [[nodiscard]] std::string marked(const Excerpt& excerpt, std::size_t columns);
 
 }  // namespace saetap

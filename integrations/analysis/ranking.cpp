@@ -1,8 +1,9 @@
 #include "integrations/analysis/ranking.h"
 
 #include <algorithm>
-#include <cmath>
 #include <tuple>
+
+#include "integrations/analysis/quantile.h"
 
 namespace saetap {
 namespace {
@@ -19,13 +20,6 @@ double rank_value(const RankedFeature& ranked, RankBy by) {
       break;
   }
   return ranked.statistics.max;
-}
-
-// Of ascending values: the smallest one that at least `share` of them do not exceed.
-double quantile(std::span<const double> sorted, double share) {
-  if (sorted.empty()) return 0;
-  const auto not_exceeding = static_cast<std::size_t>(std::ceil(share * static_cast<double>(sorted.size())));
-  return sorted[std::clamp<std::size_t>(not_exceeding, 1, sorted.size()) - 1];
 }
 
 }  // namespace
@@ -49,7 +43,6 @@ std::vector<RankedFeature> rank_features(std::span<const FeatureStatistics> stat
 }
 
 SiteSummary summarize(std::span<const FeatureStatistics> statistics, std::uint64_t eligible) {
-  constexpr double kDense = 0.1;
   SiteSummary summary;
   std::vector<double> densities;
   std::uint64_t active = 0;
@@ -66,9 +59,9 @@ SiteSummary summarize(std::span<const FeatureStatistics> statistics, std::uint64
     if (densities.back() > kDense) ++summary.dense;
   }
   std::sort(densities.begin(), densities.end());
-  summary.density_p10 = quantile(densities, 0.1);
-  summary.density_median = quantile(densities, 0.5);
-  summary.density_p90 = quantile(densities, 0.9);
+  summary.density_p10 = quantile_of(densities, 0.1);
+  summary.density_median = quantile_of(densities, 0.5);
+  summary.density_p90 = quantile_of(densities, 0.9);
   if (eligible > 0) summary.mean_active = static_cast<double>(active) / static_cast<double>(eligible);
   return summary;
 }

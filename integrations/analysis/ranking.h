@@ -27,6 +27,9 @@ struct DensityRange {
                                                        std::uint64_t eligible, RankBy by, std::size_t top,
                                                        DensityRange range = {});
 
+// A feature that is active on more rows than this is dense.
+inline constexpr double kDense = 0.1;
+
 struct SiteSummary {
   std::uint64_t alive = 0;  // active at least once
   std::uint64_t dead = 0;
@@ -35,7 +38,7 @@ struct SiteSummary {
   double density_p10 = 0;
   double density_median = 0;
   double density_p90 = 0;
-  std::uint64_t dense = 0;      // active on more than one row in ten
+  std::uint64_t dense = 0;      // whose density is above kDense
   std::uint64_t nonfinite = 0;  // values that were NaN or infinite
   std::uint64_t negative = 0;   // values below 0
 };

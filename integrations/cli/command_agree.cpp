@@ -11,6 +11,7 @@
 #include "integrations/cli/json_text.h"
 #include "integrations/cli/opened_store.h"
 #include "integrations/cli/progress.h"
+#include "integrations/cli/shared_options.h"
 
 namespace saetap::cli {
 namespace {
@@ -20,7 +21,7 @@ struct AgreeRequest {
   std::string final_pass;
   std::string site;        // of the training; empty: all that have a counterpart
   std::string final_site;  // its counterpart; empty: as they pair
-  std::size_t features = 0;
+  std::size_t top = 0;
   bool all_time = false;
   bool json = false;
 };
@@ -92,6 +93,7 @@ void agree(const AgreeRequest& request) {
   const StoreReader training(request.training), final_pass(request.final_pass);
   StoredWindows windows(request.training);
   const Scope listed = request.all_time ? Scope::all_time : Scope::recent;
+  for (const StoreReader* store : {&training, &final_pass}) note_import(*store);
   std::vector<ComparedSites> compared;
   const std::vector<SitePair> pairs = paired(request, training, final_pass);
   say_what_differs(training, final_pass);
@@ -103,7 +105,7 @@ void agree(const AgreeRequest& request) {
                         compare_sites(first, windows, second, listed, [&](std::size_t done) { progress.update(done); }),
                         {}};
     check_text(sites.agreement.sequences, training, final_pass, pair.first->site.name);
-    sites.least = least_agreeing(std::move(sites.agreement.features), request.features);
+    sites.least = least_agreeing(std::move(sites.agreement.features), request.top);
     compared.push_back(std::move(sites));
   }
   if (windows.changed()) {
@@ -125,14 +127,16 @@ void add_agree(CLI::App& program) {
   sub->add_option("TRAINING", request->training, "Store of the training: a .saetap file, or its folder")->required();
   sub->add_option("FINAL", request->final_pass, "Store of the pass under the final weights (saetap collect)")
       ->required();
-  sub->add_option("--features", request->features, "List this many features, those that agree least");
+  sub->add_option("--top", request->top, "How many features to list, those that agree least first")
+      ->check(at_least(0))
+      ->capture_default_str();
   sub->add_flag("--all-time", request->all_time, "List features by the whole run, not by its most recent part");
   sub->add_option("--site", request->site, "A site of TRAINING (default: all that FINAL has, too)")
       ->type_name("N|NAME");
   sub->add_option("--final-site", request->final_site, "The site of FINAL to compare with (default: of the same name)")
       ->type_name("N|NAME");
-  sub->add_flag("--json", request->json, "Print one JSON object (docs/json_output.md)");
-  sub->footer("Example: saetap agree activation_samples final_samples --features 20");
+  add_json_option(*sub, request->json);
+  sub->footer("Example: saetap agree activation_samples final_samples --top 20");
   sub->callback([request] { agree(*request); });
 }
 

@@ -76,7 +76,7 @@ void check(const CollectArguments& arguments) {
 void add_rows_options(CLI::App& sub, CollectArguments& arguments) {
   constexpr std::int64_t kMost = std::int64_t{1} << 31;
   sub.add_option("--lm", arguments.lm, "The language model whose activations it reads, a file of torch.jit.save")
-      ->type_name("LM");
+      ->type_name("FILE");
   sub.add_option("--lm-output", arguments.lm_output,
                  "Which of the tensors it returns, from 0 (default: the only one as wide as the SAE's input)")
       ->check(CLI::Range(std::int64_t{0}, kMost));
@@ -102,10 +102,10 @@ void add_rows_options(CLI::App& sub, CollectArguments& arguments) {
   sub.add_flag("--in-given-order", arguments.in_given_order,
                "With one file of tokens for all: stored rows follow each other as given, though the numbers in the "
                "names of their files do not");
-  sub.add_option("--batch", arguments.batch, "Rows in a call of the SAE, which is a step (default 4096)")
+  sub.add_option("--batch", arguments.batch, "Rows in a call of the SAE, which is a step (default: 4096)")
       ->type_name("ROWS")
       ->check(CLI::Range(std::int64_t{1}, kMost));
-  sub.add_option("--sequences", arguments.sequences, "Rows of tokens in a call of the model (default 32)")
+  sub.add_option("--sequences", arguments.sequences, "Rows of tokens in a call of the model (default: 32)")
       ->check(CLI::Range(std::int64_t{1}, kMost));
   sub.add_option("--device", arguments.device, "Where both run: cpu (default), cuda, cuda:1");
 }
@@ -137,8 +137,9 @@ void add_collect(CLI::App& program) {
       program.add_subcommand("collect", "Keep the strongest samples of a finished SAE, in a pass over tokens");
   sub->add_option("--sae", arguments->sae, "The SAE or transcoder, a file of torch.jit.save")
       ->required()
-      ->type_name("SAE");
-  sub->add_option("--method", arguments->method, "Of the SAE, given rows [N, d] (default forward)");
+      ->type_name("FILE");
+  sub->add_option("--method", arguments->method, "Of the SAE, given rows [N, d] (default: forward)")
+      ->type_name("METHOD");
   add_rows_options(*sub, *arguments);
   add_store_options(*sub, *arguments);
   sub->footer(

@@ -1,14 +1,18 @@
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "integrations/analysis/activating_tokens.h"
 #include "integrations/analysis/excerpt.h"
 #include "integrations/analysis/ranking.h"
 #include "integrations/analysis/visible_text.h"
 #include "integrations/cli/commands.h"
+#include "integrations/cli/counted.h"
+#include "integrations/cli/failure.h"
 #include "integrations/cli/json_text.h"
 #include "integrations/cli/opened_store.h"
 #include "integrations/cli/ranking_option.h"
+#include "integrations/cli/shared_options.h"
 #include "integrations/cli/table.h"
 #include "plugin/number_text.h"
 
@@ -16,8 +20,7 @@ namespace saetap::cli {
 namespace {
 
 constexpr std::size_t kTokensShown = 3;
-constexpr std::size_t kTokenColumns = 14;       // of one token in the table
-constexpr std::size_t kColumnsElsewhere = 140;  // of a row that goes to a file or a pipe
+constexpr std::size_t kTokenColumns = 14;  // of one token in the table
 
 struct FeaturesRequest {
   StoreRequest store;
@@ -62,16 +65,20 @@ void print_table(const OpenedStore& store, const std::vector<ListedFeature>& fea
   using enum Align;
   constexpr std::size_t kStrongest = 6;
   Table table({right, right, right, right, right, left, left});
-  table.add({"feature", "density", "max", "mean", "samples", "commonest tokens", ""});
+  table.add({"feature", "density", "max", "mean", "samples", "tokens of the strongest", ""});
   for (const ListedFeature& feature : features) {
     table.add({std::to_string(feature.ranked.feature), percent_text(feature.ranked.density),
                activation_text(feature.ranked.statistics.max), activation_text(feature.ranked.statistics.mean()),
                std::to_string(feature.samples.size()), tokens_text(feature, store.tokenizer.get()), ""});
   }
-  const std::size_t room = table.room_for(kStrongest, terminal_columns().value_or(kColumnsElsewhere));
+  const std::optional<std::size_t> columns = terminal_columns();
+  const std::size_t room = columns ? table.room_for(kStrongest, *columns) : 0;
   table.set(0, kStrongest, "strongest");
   for (std::size_t i = 0; i < features.size(); ++i) {
-    if (!features[i].samples.empty()) table.set(i + 1, kStrongest, marked(features[i].strongest, room));
+    const Excerpt& strongest = features[i].strongest;
+    if (!features[i].samples.empty()) {
+      table.set(i + 1, kStrongest, columns ? marked(strongest, room) : marked(strongest));
+    }
   }
   table.print();
 }
@@ -87,9 +94,21 @@ Json json_of(const OpenedStore& store, const ListedFeature& feature) {
   return object;
 }
 
+// Of a feature that a samples.json does not list nothing is known.
+std::string alive_text(const OpenedStore& store, const SiteSummary& summary) {
+  if (store.reader.run().imported) {
+    return count_text(summary.alive) + " of " + count_text(summary.alive + summary.dead) + " features are in the store";
+  }
+  return counted(summary.alive, "feature") + " alive, " + count_text(summary.dead) + " dead";
+}
+
 void list_features(const FeaturesRequest& request) {
   const DensityRange range{share_from(request.min_density, "--min-density"),
                            share_from(request.max_density, "--max-density")};
+  if (range.lowest > range.highest) {
+    throw Failure(Status::bad_input, "--min-density " + request.min_density + " is more than --max-density " +
+                                         request.max_density + ": no density is in between");
+  }
   const OpenedStore store = open_store(request.store);
   const std::vector<FeatureStatistics> statistics = store.reader.statistics(store.site(), store.scope);
   const std::uint64_t eligible = store.facts().eligible;
@@ -107,10 +126,9 @@ void list_features(const FeaturesRequest& request) {
     print_json(object);
     return;
   }
-  const SiteSummary summary = summarize(statistics, eligible);
   std::cout << scope_text(store.stored(), store.scope, store.reader.run().lost_before) << '\n'
-            << count_text(summary.alive) << " features alive, " << count_text(summary.dead)
-            << " dead; listed: " << count_text(features.size()) << " of highest " << request.sort << "\n\n";
+            << alive_text(store, summarize(statistics, eligible)) << "; listed: " << count_text(features.size())
+            << " of highest " << request.sort << "\n\n";
   if (!features.empty()) print_table(store, features);
 }
 
@@ -121,7 +139,7 @@ void add_features(CLI::App& program) {
   CLI::App* sub = program.add_subcommand("features", "List the features of a site, best first");
   add_store_argument(*sub, request->store);
   add_sort_option(*sub, request->sort);
-  sub->add_option("--top", request->top, "How many to list")->check(CLI::PositiveNumber)->capture_default_str();
+  sub->add_option("--top", request->top, "How many to list")->check(at_least(1))->capture_default_str();
   sub->add_option("--min-density", request->min_density, "Only features active on at least this share of tokens")
       ->type_name("SHARE");
   sub->add_option("--max-density", request->max_density, "Only features active on at most this share of tokens")

@@ -6,6 +6,7 @@
 #include "integrations/cli/commands.h"
 #include "integrations/cli/failure.h"
 #include "integrations/cli/libtorch_part.h"
+#include "integrations/cli/shared_options.h"
 #include "plugin/trace/row_file_format.h"
 
 namespace saetap::cli {
@@ -17,6 +18,7 @@ struct IndexArguments {
   std::int64_t length = 0;
   bool omit_masked = false;
   bool in_given_order = false;
+  bool json = false;
   std::string name, output;
 };
 
@@ -37,6 +39,7 @@ struct IndexArguments {
   for (const auto id : arguments.omitted_ids) words.push_back("--omit-ids=" + std::to_string(id));
   if (arguments.omit_masked) words.emplace_back("--omit-masked");
   if (arguments.in_given_order) words.emplace_back("--in-given-order");
+  if (arguments.json) words.emplace_back("--json");
   words.insert(words.end(), {"--length=" + std::to_string(arguments.length), "--name=" + arguments.name,
                              "--output=" + arguments.output});
   become("saetap-index", words);
@@ -71,10 +74,12 @@ void add_index(CLI::App& program) {
   sub->add_flag("--in-given-order", arguments->in_given_order,
                 "With one file of tokens for all: the shards follow each other as given, though the numbers in their "
                 "names do not");
-  sub->add_option("--name", arguments->name, "What the rows are called in what is said of them (default: OUT's name)");
+  sub->add_option("--name", arguments->name,
+                  "What the rows are called in what is said of them (default: the index file's name)");
   sub->add_option("-o,--output", arguments->output, "The index file, for the config key saetap.tokens.index")
       ->required()
-      ->type_name("OUT");
+      ->type_name("FILE");
+  add_json_option(*sub, arguments->json);
   sub->footer(
       "Example: saetap index --activations acts/*.npy --tokens tokens/*.npy --omit-ids 0,101,102 "
       "-o layer3.saetap-index");

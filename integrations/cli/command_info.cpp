@@ -6,9 +6,11 @@
 #include "integrations/analysis/ranking.h"
 #include "integrations/analysis/visible_text.h"
 #include "integrations/cli/commands.h"
+#include "integrations/cli/feature_json.h"
 #include "integrations/cli/json_text.h"
 #include "integrations/cli/opened_store.h"
 #include "integrations/cli/run_text.h"
+#include "integrations/report/site_text.h"
 #include "plugin/number_text.h"
 
 namespace saetap::cli {
@@ -67,13 +69,17 @@ void print_run(const StoreReader& store) {
   const RunFacts& run = store.run();
   line("store", store.path() + "  " + size_text(bytes_of(store)));
   line("program", run.program);
-  line("started", run.started + ", saved " + run.saved + (run.finished ? ", finished" : ", not finished in order"));
+  line("imported", imported_text(run));
+  line("started", run.started + ", saved " + run.saved +
+                      (run.imported   ? ""
+                       : run.finished ? ", finished"
+                                      : ", not finished in order"));
   if (store.runs().size() > 1) {
     line("made of", count_text(store.runs().size()) + " runs");
     for (const StoredRun& one : store.runs()) line("", "  " + run_text(one));
   }
-  line("versions", "saetap " + run.saetap_version + ", LibTorch " + run.libtorch_version + ", store format " +
-                       std::to_string(run.format_version));
+  line("versions", "saetap " + run.saetap_version + (run.imported ? "" : ", LibTorch " + run.libtorch_version) +
+                       ", store format " + std::to_string(run.format_version));
   line("kept", "the " + count_text(run.kept_samples_per_feature) + " strongest samples per feature from " +
                    activation_text(run.sample_activation_threshold) + " up, " +
                    std::to_string(run.sample_context_size) + " tokens on each side, " +
@@ -85,36 +91,26 @@ void print_run(const StoreReader& store) {
   line("tokenizer", run.tokenizer.empty() ? "none: token ids are shown" : run.tokenizer);
 }
 
-std::string tokens_text(const SiteCounts& counts) {
-  return count_text(counts.rows_seen) + " seen, " + percent_text(share_of(counts.rows_collected, counts.rows_seen)) +
-         " collected; of these " + percent_text(share_of(counts.rows_resolved, counts.rows_collected)) +
-         " resolved to their token, " + percent_text(share_of(counts.rows_ambiguous, counts.rows_collected)) +
-         " ambiguous, " + percent_text(share_of(counts.rows_excluded, counts.rows_collected)) +
-         " excluded (ignored ids and positions)";
-}
-
-std::string density_text(const SiteSummary& summary) {
-  std::string text = "median " + percent_text(summary.density_median) + ", 80 % of features between " +
-                     percent_text(summary.density_p10) + " and " + percent_text(summary.density_p90);
-  if (summary.dense > 0) text += "; " + count_text(summary.dense) + " above 10 %";
-  return text;
+void print_counts(const StoredSite& site) {
+  const SiteCounts& counts = site.counts;
+  line("steps", count_text(counts.steps) + ", " + count_text(counts.steps_collected) + " collected; " +
+                    count_text(counts.calls) + " calls");
+  line("tokens", tokens_text(counts));
+  line("traced", traced_text(site.tracing));
 }
 
 void print_site(const SiteReport& report, Scope scope, const RunFacts& run) {
   const Site& site = report.stored.site;
-  const SiteCounts& counts = report.stored.counts;
   const SiteSummary& summary = report.summary;
   std::cout << '\n';
   line("site " + std::to_string(site.id), site.name);
   line("found", site.description);
-  line("steps", count_text(counts.steps) + ", " + count_text(counts.steps_collected) + " collected; " +
-                    count_text(counts.calls) + " calls");
-  line("tokens", tokens_text(counts));
-  const StoredTracing& tracing = report.stored.tracing;
-  line("traced", tracing.source + (tracing.stream.empty() ? "" : " from " + tracing.stream));
+  if (!run.imported) print_counts(report.stored);
   line("read", scope_text(report.stored, scope, run.lost_before));
-  line("features", count_text(summary.alive) + " of " + count_text(summary.alive + summary.dead) + " alive, " +
-                       activation_text(summary.mean_active) + " active per token (L0)");
+  const std::string features = count_text(summary.alive) + " of " + count_text(summary.alive + summary.dead);
+  line("features", run.imported
+                       ? features + " are in the store"
+                       : features + " alive, " + activation_text(summary.mean_active) + " active per token (L0)");
   if (summary.alive > 0) line("density", density_text(summary));
   if (summary.nonfinite > 0) line("warning", count_text(summary.nonfinite) + " activations were NaN or infinite");
   if (summary.negative > 0) {
@@ -125,6 +121,13 @@ void print_site(const SiteReport& report, Scope scope, const RunFacts& run) {
   line("decoder", report.stored.has_decoder
                       ? std::to_string(site.features) + " directions of width " + std::to_string(site.d_out)
                       : "not saved");
+}
+
+Json json_of_import(const RunFacts& run) {
+  if (!run.imported) return nullptr;
+  return {{"scope", run.imported->scope == Scope::recent ? "recent" : "all_time"},
+          {"top_features", run.imported->top_features},
+          {"samples_per_feature", run.imported->samples_per_feature}};
 }
 
 Json json_of_run(const StoreReader& store) {
@@ -149,55 +152,48 @@ Json json_of_run(const StoreReader& store) {
           {"collapse_near_duplicates", run.collapse_near_duplicates},
           {"sample_context_size", run.sample_context_size},
           {"sample_activation_threshold", as_printed(run.sample_activation_threshold)},
-          {"sample_collection_freq", run.sample_collection_freq}};
+          {"sample_collection_freq", run.sample_collection_freq},
+          {"imported", json_of_import(run)}};
 }
 
-Json json_of_site(const SiteReport& report, Scope scope) {
+Json json_of_site(const SiteReport& report, Scope scope, bool imported) {
   const Site& site = report.stored.site;
   const SiteCounts& counts = report.stored.counts;
-  const SiteSummary& summary = report.summary;
-  return {{"id", site.id},
-          {"name", site.name},
-          {"module_type", site.module_type},
-          {"method", site.method},
-          {"description", site.description},
-          {"features", site.features},
-          {"d_in", site.d_in},
-          {"d_out", site.d_out},
-          {"has_decoder", report.stored.has_decoder},
-          {"steps", counts.steps},
-          {"steps_collected", counts.steps_collected},
-          {"calls", counts.calls},
-          {"tokens_seen", counts.rows_seen},
-          {"tokens_collected", counts.rows_collected},
-          {"tokens_excluded", counts.rows_excluded},
-          {"tokens_resolved", counts.rows_resolved},
-          {"tokens_ambiguous", counts.rows_ambiguous},
-          {"token_source", report.stored.tracing.source},
-          {"token_stream", report.stored.tracing.stream},
-          {"scope", json_of_scope(report.stored, scope)},
-          {"alive", summary.alive},
-          {"dead", summary.dead},
-          {"mean_active", summary.mean_active},
-          {"density_p10", summary.density_p10},
-          {"density_median", summary.density_median},
-          {"density_p90", summary.density_p90},
-          {"dense", summary.dense},
-          {"nonfinite", summary.nonfinite},
-          {"negative", summary.negative},
-          {"samples", report.samples},
-          {"samples_with_context_activations", report.contexts}};
+  Json object{{"id", site.id},
+              {"name", site.name},
+              {"module_type", site.module_type},
+              {"method", site.method},
+              {"description", site.description},
+              {"features", site.features},
+              {"d_in", site.d_in},
+              {"d_out", site.d_out},
+              {"has_decoder", report.stored.has_decoder},
+              {"steps", counts.steps},
+              {"steps_collected", counts.steps_collected},
+              {"calls", counts.calls},
+              {"tokens_seen", counts.rows_seen},
+              {"tokens_collected", counts.rows_collected},
+              {"tokens_excluded", counts.rows_excluded},
+              {"tokens_resolved", counts.rows_resolved},
+              {"tokens_ambiguous", counts.rows_ambiguous},
+              {"token_source", report.stored.tracing.source},
+              {"token_stream", report.stored.tracing.stream},
+              {"scope", json_of_scope(report.stored, scope)}};
+  object.update(json_of_summary(report.summary, imported));
+  object["samples"] = report.samples;
+  object["samples_with_context_activations"] = report.contexts;
+  return object;
 }
 
 void inform(const StoreRequest& request) {
   const StoreReader store(request.store);
-  const Scope scope = request.all_time ? Scope::all_time : Scope::recent;
+  const Scope scope = chosen_scope(store, request.all_time);
   if (request.json) {
     Json object = json_of_run(store);
     object["runs"] = json_of_runs(store);
     object["sites"] = Json::array();
     for (const StoredSite& stored : store.sites()) {
-      object["sites"].push_back(json_of_site(report_of(store, stored, scope), scope));
+      object["sites"].push_back(json_of_site(report_of(store, stored, scope), scope, store.run().imported.has_value()));
     }
     print_json(object);
     return;

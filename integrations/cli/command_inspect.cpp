@@ -4,6 +4,7 @@
 
 #include "integrations/cli/commands.h"
 #include "integrations/cli/libtorch_part.h"
+#include "integrations/cli/shared_options.h"
 
 namespace saetap::cli {
 namespace {
@@ -29,7 +30,7 @@ void add_inspect(CLI::App& program) {
   CLI::App* sub = program.add_subcommand("inspect", "What would be hooked in a TorchScript model, and why");
   sub->add_option("MODEL", request->model, "A file of torch.jit.save")->required();
   sub->add_flag("--all", request->all, "Also show pairs of weights that are no SAE or transcoder");
-  sub->add_flag("--json", request->json, "Print one JSON object (docs/json_output.md)");
+  add_json_option(*sub, request->json);
   sub->footer("Example: saetap inspect sae.pt");
   sub->callback([request] { inspect(*request); });
 }

@@ -6,8 +6,10 @@
 #include "integrations/cli/commands.h"
 #include "integrations/cli/failure.h"
 #include "integrations/cli/json_text.h"
+#include "integrations/cli/new_store.h"
 #include "integrations/cli/progress.h"
 #include "integrations/cli/run_text.h"
+#include "integrations/cli/shared_options.h"
 #include "plugin/store/opened_file.h"
 #include "plugin/store/store_merge.h"
 #include "plugin/store/store_reader.h"
@@ -23,7 +25,6 @@ struct MergeRequest {
   bool json = false;
 };
 
-// A folder stands for samples.saetap in it, as it does wherever a store is read.
 std::string checked_output(const MergeRequest& request) {
   const std::string path = store_path(request.output);
   std::error_code failed;
@@ -32,14 +33,7 @@ std::string checked_output(const MergeRequest& request) {
       throw Failure(Status::bad_input, path + " is one of the stores to merge: give the merged one another name");
     }
   }
-  if (std::filesystem::exists(path, failed) && !request.force) {
-    throw Failure(Status::bad_input, path + " exists; --force replaces it");
-  }
-  const auto folder = std::filesystem::absolute(path).parent_path();
-  if (!std::filesystem::is_directory(folder, failed)) {
-    throw Failure(Status::bad_input, path + " cannot be written: there is no folder " + folder.string());
-  }
-  return path;
+  return new_store_path(request.output, request.force);
 }
 
 void merge(const MergeRequest& request) {
@@ -73,7 +67,7 @@ void add_merge(CLI::App& program) {
   sub->add_flag("--force", request->force, "Replace OUT if it is there");
   sub->add_flag("--mix", request->mix,
                 "Merge ranks of different starts, and sites of one name whose decoders differ, all the same");
-  sub->add_flag("--json", request->json, "Print JSON");
+  add_json_option(*sub, request->json);
   sub->footer(
       "The result is what one collector would have kept that had seen all of it, in whatever order stores are named.\n"
       "Example: saetap merge all.saetap activation_samples/rank*/samples.saetap");

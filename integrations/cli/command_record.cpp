@@ -12,6 +12,7 @@
 #include "integrations/analysis/visible_text.h"
 #include "integrations/cli/commands.h"
 #include "integrations/cli/failure.h"
+#include "integrations/cli/help_format.h"
 #include "integrations/cli/plugin_location.h"
 #include "integrations/cli/shell_quote.h"
 #include "integrations/tokenizers/tokenizer.h"
@@ -119,7 +120,7 @@ void record(const RecordRequest& request, const std::vector<std::string>& comman
 }
 
 // The command behind "--" is none of CLI11's options, so its own usage line would not show it.
-class RecordHelp : public CLI::Formatter {
+class RecordHelp : public HelpFormat {
  public:
   std::string make_usage(const CLI::App*, std::string) const override {
     return "Usage: saetap record [OPTIONS] -- COMMAND [ARGUMENTS...]\n";
@@ -135,7 +136,7 @@ void add_record(CLI::App& program, const std::vector<std::string>& command) {
   sub->add_option("--config", request->config, "Config file with saetap's keys (default: every key's default)")
       ->type_name("FILE")
       ->envname("SAETAP_CONFIG");
-  sub->add_option("--output", request->output, "Folder for the store (default: the key output_dir)")
+  sub->add_option("-o,--output", request->output, "Folder for the store (default: the key output_dir)")
       ->type_name("DIR")
       ->envname("SAETAP_OUTPUT_DIR");
   sub->add_flag("--follow-children", request->follow_children,

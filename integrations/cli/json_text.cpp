@@ -37,10 +37,11 @@ Json json_of_scope(const StoredSite& site, Scope scope) {
 }
 
 Json json_of_statistics(const FeatureStatistics& statistics, std::uint64_t eligible) {
+  const bool any = statistics.active > 0;
   return {{"density", statistics.density(eligible)},
           {"max", as_printed(statistics.max)},
-          {"mean", statistics.mean()},
-          {"std", statistics.standard_deviation()},
+          {"mean", any ? Json(statistics.mean()) : Json()},
+          {"std", any ? Json(statistics.standard_deviation()) : Json()},
           {"active_tokens", statistics.active}};
 }
 
@@ -76,8 +77,12 @@ Json json_of_activations(std::span<const std::optional<float>> along) {
   return list;
 }
 
+void write_json(std::ostream& out, const Json& object) {
+  out << object.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) << '\n';
+}
+
 void print_json(const Json& object) {
-  std::cout << object.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) << '\n';
+  write_json(std::cout, object);
 }
 
 }  // namespace saetap::cli

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <ostream>
 #include <span>
 
 #include "integrations/analysis/activating_tokens.h"
@@ -23,7 +24,9 @@ using Json = nlohmann::ordered_json;  // fields in the order they are written in
 // Of a feature at the tokens shown; null where it is not known.
 [[nodiscard]] Json json_of_activations(std::span<const std::optional<float>> along);
 
-// On stdout. Bytes that are not UTF-8 become U+FFFD, so that the output is always JSON.
+// Bytes that are not UTF-8 become U+FFFD, so that the output is always JSON.
+void write_json(std::ostream& out, const Json& object);
+// The same on stdout.
 void print_json(const Json& object);
 
 }  // namespace saetap::cli

@@ -1,11 +1,14 @@
 #include "integrations/cli/opened_store.h"
 
+#include <algorithm>
 #include <iostream>
+#include <unordered_set>
 #include <vector>
 
 #include "integrations/analysis/excerpt.h"
 #include "integrations/analysis/visible_text.h"
 #include "integrations/cli/failure.h"
+#include "integrations/cli/shared_options.h"
 #include "plugin/number_text.h"
 
 namespace saetap::cli {
@@ -26,10 +29,16 @@ std::unique_ptr<Tokenizer> loaded(const std::string& path) {
   return nullptr;
 }
 
-// The one asked for; else what the run's program said of its tokens, and for what it did not the one that the run was
-// recorded with.
-std::unique_ptr<Tokenizer> tokenizer_of(const StoreRequest& request, const StoreReader& reader) {
-  if (!request.tokenizer.empty() && reader.run().redact != "tokens") return loaded(request.tokenizer);
+std::string steps_text(const ScopeFacts& facts) {
+  return facts.first_step == facts.last_step
+             ? "step " + std::to_string(facts.first_step)
+             : "steps " + std::to_string(facts.first_step) + " to " + std::to_string(facts.last_step);
+}
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> chosen_tokenizer(const StoreReader& reader, const std::string& wanted) {
+  if (!wanted.empty() && reader.run().redact != "tokens") return loaded(wanted);
   const std::string& path = reader.run().tokenizer;
   const auto texts = reader.token_texts();
   if (!texts.empty()) return tokenizer_of_texts(texts, path.empty() ? nullptr : loaded(path));
@@ -43,13 +52,22 @@ std::unique_ptr<Tokenizer> tokenizer_of(const StoreRequest& request, const Store
   return nullptr;
 }
 
-std::string steps_text(const ScopeFacts& facts) {
-  return facts.first_step == facts.last_step
-             ? "step " + std::to_string(facts.first_step)
-             : "steps " + std::to_string(facts.first_step) + " to " + std::to_string(facts.last_step);
+Scope chosen_scope(const StoreReader& reader, bool all_time) {
+  const auto& imported = reader.run().imported;
+  if (!imported) return all_time ? Scope::all_time : Scope::recent;
+  if (all_time && !std::ranges::all_of(reader.sites(), &StoredSite::all_time_readable)) {
+    throw Failure(Status::not_there, reader.path() +
+                                         ": was made of a samples.json of the run's recent steps: of the others, that "
+                                         "--all-time would read, nothing is there");
+  }
+  return all_time ? Scope::all_time : imported->scope;
 }
 
-}  // namespace
+void note_import(const StoreReader& reader) {
+  if (!reader.run().imported) return;
+  note(reader.path() +
+       " was made of a samples.json: it has the features and samples that are listed there, and nothing of others");
+}
 
 void add_store_argument(CLI::App& command, StoreRequest& request) {
   command.add_option("STORE", request.store, "A .saetap file, or the folder that holds samples.saetap")->required();
@@ -65,14 +83,11 @@ void add_site_option(CLI::App& command, StoreRequest& request) {
 }
 
 void add_tokenizer_option(CLI::App& command, StoreRequest& request) {
-  command
-      .add_option("--tokenizer", request.tokenizer,
-                  "The model's tokenizer: tokenizer.json, .model, .tiktoken… (default: as recorded)")
-      ->type_name("FILE");
+  add_tokenizer_option(command, request.tokenizer, "as recorded");
 }
 
 void add_json_option(CLI::App& command, StoreRequest& request) {
-  command.add_flag("--json", request.json, "Print one JSON object (docs/json_output.md)");
+  add_json_option(command, request.json);
 }
 
 std::string list_of_sites(std::span<const StoredSite> sites) {
@@ -105,13 +120,18 @@ std::size_t chosen_site(const StoreReader& reader, const std::string& wanted) {
                                        "; the store has " + list_of_sites(sites));
 }
 
-OpenedStore open_store(const StoreRequest& request) {
-  OpenedStore opened{.reader = StoreReader(request.store),
-                     .site_index = 0,
-                     .scope = request.all_time ? Scope::all_time : Scope::recent,
-                     .tokenizer = nullptr};
+OpenedStore open_site(const StoreRequest& request) {
+  OpenedStore opened{
+      .reader = StoreReader(request.store), .site_index = 0, .scope = Scope::recent, .tokenizer = nullptr};
+  opened.scope = chosen_scope(opened.reader, request.all_time);
+  note_import(opened.reader);
   opened.site_index = chosen_site(opened.reader, request.site);
-  opened.tokenizer = tokenizer_of(request, opened.reader);
+  return opened;
+}
+
+OpenedStore open_store(const StoreRequest& request) {
+  OpenedStore opened = open_site(request);
+  opened.tokenizer = chosen_tokenizer(opened.reader, request.tokenizer);
   return opened;
 }
 
@@ -126,16 +146,37 @@ std::string scope_text(const StoredSite& site, Scope scope, std::uint64_t lost_b
     return steps_text(all) + ": the whole run, all " + count_text(all.eligible) + " tokens collected";
   }
   return steps_text(site.recent) + " of " + std::to_string(all.first_step) + " to " + std::to_string(all.last_step) +
-         ": " + percent_text(share_of(site.recent.eligible, all.eligible)) +
-         " of the tokens collected (--all-time reads all)";
+         ": " + percent_text(share_of(site.recent.eligible, all.eligible)) + " of the tokens collected" +
+         (site.all_time_readable ? " (--all-time reads all)" : "");
 }
 
-std::uint32_t checked_feature(const StoredSite& site, std::int64_t feature) {
+std::uint32_t checked_feature(const StoreReader& reader, const StoredSite& site, Scope scope, std::int64_t feature) {
   if (feature < 0 || feature >= site.site.features) {
     throw Failure(Status::not_there, "there is no feature " + std::to_string(feature) + "; the site has 0 to " +
                                          std::to_string(site.site.features - 1));
   }
-  return static_cast<std::uint32_t>(feature);
+  const auto number = static_cast<std::uint32_t>(feature);
+  if (reader.run().imported && reader.feature_statistics(site.site.id, number, scope).active == 0) {
+    throw Failure(Status::not_there, "feature " + std::to_string(feature) +
+                                         " is not in this imported store: the samples.json that it was made of does "
+                                         "not list it, or not as active");
+  }
+  return number;
+}
+
+std::uint32_t checked_feature(const OpenedStore& store, std::int64_t feature) {
+  return checked_feature(store.reader, store.stored(), store.scope, feature);
+}
+
+std::vector<std::uint32_t> asked_features(const StoreReader& reader, const StoredSite& site, Scope scope,
+                                          std::span<const std::int64_t> numbers) {
+  std::vector<std::uint32_t> features;
+  std::unordered_set<std::uint32_t> met;
+  for (const std::int64_t number : numbers) {
+    const std::uint32_t feature = checked_feature(reader, site, scope, number);
+    if (met.insert(feature).second) features.push_back(feature);
+  }
+  return features;
 }
 
 }  // namespace saetap::cli

@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "integrations/tokenizers/tokenizer.h"
 #include "plugin/store/store_reader.h"
@@ -37,9 +38,20 @@ struct OpenedStore {
   [[nodiscard]] const ScopeFacts& facts() const { return scope == Scope::recent ? stored().recent : stored().all_time; }
 };
 
-// Throws Failure or StoreError. Says on stderr, in one line each, that there are other sites, and why ids are shown
-// instead of text.
+// Throws Failure or StoreError. Says on stderr, in one line each, that there are other sites, why ids are shown
+// instead of text, and that a store was imported.
 [[nodiscard]] OpenedStore open_store(const StoreRequest& request);
+// The same for what shows no text: without a tokenizer, and nothing is said of it.
+[[nodiscard]] OpenedStore open_site(const StoreRequest& request);
+
+// What `open_store` finds, for who reads all sites. The scope that is read: of an imported store the one that it is of.
+// Throws Failure for one that is not there.
+[[nodiscard]] Scope chosen_scope(const StoreReader& reader, bool all_time);
+// The one asked for; else what the run's program said of its tokens, and for what it did not the one that the run was
+// recorded with. Null, and a line on stderr, if there is none.
+[[nodiscard]] std::unique_ptr<Tokenizer> chosen_tokenizer(const StoreReader& reader, const std::string& wanted);
+// Says on stderr what an imported store does not hold; nothing of others.
+void note_import(const StoreReader& reader);
 
 // Which of the store's sites is meant: by number, by name, or by a part of the name that only one has; empty: the
 // first, and a line on stderr names the others. Throws Failure.
@@ -51,7 +63,13 @@ struct OpenedStore {
 // `lost_before`: see RunFacts.
 [[nodiscard]] std::string scope_text(const StoredSite& site, Scope scope, std::uint64_t lost_before);
 
-// The feature if the site has it. Throws Failure that says which ones there are.
-[[nodiscard]] std::uint32_t checked_feature(const StoredSite& site, std::int64_t feature);
+// The feature if the site has it. Throws Failure that says which ones there are; and for one of which an imported store
+// knows nothing, as nobody knows whether it was active.
+[[nodiscard]] std::uint32_t checked_feature(const StoreReader& reader, const StoredSite& site, Scope scope,
+                                            std::int64_t feature);
+[[nodiscard]] std::uint32_t checked_feature(const OpenedStore& store, std::int64_t feature);
+// All of them, in their order, each once. Throws as above.
+[[nodiscard]] std::vector<std::uint32_t> asked_features(const StoreReader& reader, const StoredSite& site, Scope scope,
+                                                        std::span<const std::int64_t> numbers);
 
 }  // namespace saetap::cli

@@ -18,7 +18,8 @@ void Progress::update(std::size_t done) {
   if (now < next_ || isatty(STDERR_FILENO) == 0) return;
   next_ = now + std::chrono::milliseconds(200);
   shown_ = true;
-  std::cerr << kClearLine << count_text(done) << " of " << count_text(total_) << " " << what_ << std::flush;
+  const std::string of = total_ > 0 ? " of " + count_text(total_) : "";
+  std::cerr << kClearLine << count_text(done) << of << " " << what_ << std::flush;
 }
 
 void Progress::clear() {

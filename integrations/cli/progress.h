@@ -10,7 +10,7 @@ namespace saetap::cli {
 // Says nothing during the first second, nor if stderr is no terminal. The line is cleared when this ends.
 class Progress {
  public:
-  // "1,200 of 4,096 features written"
+  // "1,200 of 4,096 features written"; without "of" where it is not known how many there are (0).
   Progress(std::string what, std::size_t total) : what_(std::move(what)), total_(total) {}
   ~Progress() { clear(); }
   Progress(const Progress&) = delete;

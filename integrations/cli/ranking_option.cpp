@@ -9,6 +9,7 @@ namespace saetap::cli {
 void add_sort_option(CLI::App& command, std::string& sort) {
   command.add_option("--sort", sort, "Order: highest max, mean, density or count (of active tokens) first")
       ->check(CLI::IsMember({"max", "mean", "density", "count"}))
+      ->type_name("ORDER")
       ->capture_default_str();
 }
 

@@ -41,12 +41,15 @@ std::size_t Table::room_for(std::size_t column, std::size_t total) const {
 
 void Table::print() const {
   const std::vector<std::size_t> widest = widths();
-  for (const auto& row : rows_) {
+  for (std::size_t number = 0; number < rows_.size(); ++number) {
+    const auto& row = rows_[number];
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
+      const auto painted = painted_.find({number, i});
+      const std::string& text = painted == painted_.end() ? row[i] : painted->second;
       const std::string padding(widest[i] - display_width(row[i]), ' ');
       if (i > 0) line.append(kGap, ' ');
-      line += columns_[i] == Align::right ? padding + row[i] : row[i] + padding;
+      line += columns_[i] == Align::right ? padding + text : text + padding;
     }
     line.erase(line.find_last_not_of(' ') + 1);
     std::cout << line << '\n';

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace saetap::cli {
@@ -20,6 +22,8 @@ class Table {
 
   void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
   void set(std::size_t row, std::size_t column, std::string text) { rows_[row][column] = std::move(text); }
+  // `painted` is printed in place of the cell's text; it is as wide, whatever else it holds for the terminal.
+  void paint(std::size_t row, std::size_t column, std::string painted) { painted_[{row, column}] = std::move(painted); }
 
   // What the other columns leave of `total` for this one; never less than a readable minimum.
   [[nodiscard]] std::size_t room_for(std::size_t column, std::size_t total) const;
@@ -30,6 +34,7 @@ class Table {
 
   std::vector<Align> columns_;
   std::vector<std::vector<std::string>> rows_;
+  std::map<std::pair<std::size_t, std::size_t>, std::string> painted_;
 };
 
 }  // namespace saetap::cli

@@ -7,7 +7,7 @@
 #include "integrations/cli/failure.h"
 #include "integrations/collect/loaded_module.h"
 #include "integrations/libtorch/first_line.h"
-#include "integrations/tensors/mapped_file.h"
+#include "integrations/tensors/mapped_tensor.h"
 #include "plugin/session/token_streams.h"
 
 namespace saetap::collect {

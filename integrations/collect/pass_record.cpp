@@ -7,8 +7,8 @@
 
 #include "integrations/cli/failure.h"
 #include "integrations/cli/written_file.h"
-#include "integrations/tensors/mapped_file.h"
-#include "integrations/tensors/tensor_file.h"
+#include "integrations/tensor_files/mapped_file.h"
+#include "integrations/tensor_files/stored_tensor.h"
 #include "plugin/file_content.h"
 #include "plugin/log.h"
 #include "plugin/session/run_identity.h"

@@ -8,7 +8,7 @@
 #include "integrations/inspect/listing.h"
 #include "integrations/inspect/model_sites.h"
 #include "integrations/libtorch/first_line.h"
-#include "integrations/tensors/mapped_file.h"
+#include "integrations/tensors/mapped_tensor.h"
 
 namespace saetap::collect {
 

@@ -9,6 +9,7 @@
 
 #include "integrations/analysis/visible_text.h"
 #include "integrations/cli/failure.h"
+#include "integrations/cli/json_text.h"
 #include "integrations/index/write_index.h"
 #include "integrations/libtorch/part_main.h"
 #include "plugin/number_text.h"
@@ -43,22 +44,37 @@ IndexRequest request_of(int argc, char** argv) {
     if (key == "--length") shards.reading.length = number(value);
     if (key == "--name") request.name = value;
     if (key == "--output") request.output = value;
+    if (key == "--json") request.json = true;
   }
   const bool whole = !shards.activations.empty() && !shards.tokens.empty() && !request.output.empty();
   if (!whole) throw Failure(Status::bad_input, "this is a part of saetap: use saetap index (--help)");
   return request;
 }
 
-int index(const IndexRequest& request) {
-  const auto written = write_index(request);
-  const auto path = std::filesystem::absolute(request.output).lexically_normal().string();
-  const nlohmann::json key{{"index", {path}}};
+void print(const IndexRequest& request, const RowFileHead& written, const nlohmann::json& key) {
+  if (request.json) {
+    cli::print_json({{"output", request.output},
+                     {"name", request.name},
+                     {"rows", written.rows},
+                     {"width", written.width},
+                     {"sequences", written.sequences},
+                     {"bytes", written.file_bytes},
+                     {"exact_only", !written.pairs.has_value()},
+                     {"config", {{"tokens", key}}}});
+    return;
+  }
   std::cout << visible(request.output) << ": " << count_text(written.rows) << " rows of width "
             << count_text(written.width) << " in " << count_text(written.sequences)
             << (written.sequences == 1 ? " sequence, " : " sequences, ") << size_text(written.file_bytes) << '\n';
   if (!written.pairs) std::cout << "exact      too few, too narrow or too alike to be found after a change\n";
   std::cout << "config     \"tokens\": " << visible(key.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace))
             << '\n';
+}
+
+int index(const IndexRequest& request) {
+  const auto written = write_index(request);
+  const auto path = std::filesystem::absolute(request.output).lexically_normal().string();
+  print(request, written, {{"index", {path}}});
   if (!std::cout.flush()) throw Failure(Status::bad_input, "the output could not be written");
   return static_cast<int>(Status::success);
 }

@@ -11,6 +11,7 @@ struct IndexRequest {
   tensors::ShardRequest shards;
   std::string name;
   std::string output;
+  bool json = false;  // what is printed
 };
 
 }  // namespace saetap::index

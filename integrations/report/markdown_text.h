@@ -10,7 +10,8 @@ namespace saetap {
 // inside a line, not at its beginning.
 [[nodiscard]] std::string markdown_escaped(std::string_view visible_text);
 
-// The same in bold.
-[[nodiscard]] std::string markdown_bold(std::string_view visible_text);
+// The same in bold, between these characters ('\n': the end of the line). With asterisks where they would work there,
+// else with tags.
+[[nodiscard]] std::string markdown_bold(std::string_view visible_text, char before, char after);
 
 }  // namespace saetap

@@ -5,16 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "integrations/tensors/mapped_file.h"
+#include "integrations/tensors/mapped_tensor.h"
 
 namespace saetap::tensors {
-
-// "FILE:NAME". A file whose own name has a colon is meant as it is, if it is there.
-struct TensorPlace {
-  std::string file;
-  std::string name;  // empty: none was given
-};
-[[nodiscard]] TensorPlace tensor_place(const std::string& path);
 
 // The one tensor of a file: .npy, .pt (torch.save or C++ torch::save; a tensor, or a dict of them), .safetensors. Of
 // several, the one named behind a colon: "shard.safetensors:layer3". On the CPU, mapped from the file wherever its
@@ -23,9 +16,7 @@ struct TensorPlace {
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
-// Each reads one format, and throws cli::Failure without the path.
-[[nodiscard]] at::Tensor npy_tensor(const Mapping& file);
+// What torch.save wrote. Throws cli::Failure, without the path.
 [[nodiscard]] NamedTensors pt_tensors(const Mapping& file);
-[[nodiscard]] NamedTensors safetensors(const Mapping& file);
 
 }  // namespace saetap::tensors

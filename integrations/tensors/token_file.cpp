@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "integrations/cli/failure.h"
+#include "integrations/tensor_files/tensor_file_error.h"
 #include "integrations/tensors/tensor_file.h"
 
 namespace saetap::tensors {
@@ -25,13 +26,14 @@ at::Tensor open_raw(const std::string& path) {
   const auto file = [&] {
     try {
       return std::make_shared<const MappedFile>(path);
-    } catch (const Failure& failure) {
-      refuse(path, failure.what());
+    } catch (const TensorFileError& error) {
+      refuse(path, error.what());
     }
   }();
   const auto bytes = file->bytes().size();
   if (bytes % 4 != 0) refuse(path, std::to_string(bytes) + " bytes are no whole number of int32 ids");
-  return mapped_tensor(file, 0, at::kInt, {static_cast<std::int64_t>(bytes / 4)});
+  return mapped_tensor(
+      file, {.name = "", .type = NumberType::i32, .shape = {static_cast<std::int64_t>(bytes / 4)}, .offset = 0});
 }
 
 // [rows, length], whatever the file has.

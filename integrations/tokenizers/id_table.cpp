@@ -9,7 +9,8 @@
 namespace saetap {
 
 void IdTable::sort_and_check() {
-  std::sort(entries_.begin(), entries_.end());
+  // Files mostly have them in this order.
+  if (!std::is_sorted(entries_.begin(), entries_.end())) std::sort(entries_.begin(), entries_.end());
   entries_.erase(std::unique(entries_.begin(), entries_.end()), entries_.end());
   const auto collision = std::adjacent_find(entries_.begin(), entries_.end(),
                                             [](const auto& a, const auto& b) { return a.first == b.first; });

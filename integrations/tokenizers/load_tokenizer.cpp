@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "integrations/tokenizers/parsed_tokenizer.h"
 #include "integrations/tokenizers/tokenizer.h"
 #include "integrations/tokenizers/tokenizer_formats.h"
 #include "plugin/file_content.h"
@@ -22,11 +23,11 @@ bool is_tekken(const nlohmann::json& parsed) {
 }
 
 std::unique_ptr<Tokenizer> from_any_json(std::string_view bytes) {
-  nlohmann::json parsed = nlohmann::json::parse(bytes, nullptr, /*allow_exceptions=*/false);
-  if (parsed.is_discarded()) throw TokenizerError("not JSON");
-  if (!parsed.is_object()) throw TokenizerError("not a tokenizer.json");
-  if (is_vocab_json(parsed)) return tokenizer_from_vocab_json(std::move(parsed));
-  return is_tekken(parsed) ? tokenizer_from_tekken(parsed) : tokenizer_from_json(parsed);
+  ParsedTokenizer parsed = parse_tokenizer(bytes);
+  if (!parsed.json.is_object()) throw TokenizerError("not a tokenizer.json");
+  if (is_vocab_json(parsed.json)) return tokenizer_from_vocab_json(std::move(parsed.json));
+  if (is_tekken(parsed.json)) return tokenizer_from_tekken(parsed.json);
+  return tokenizer_from_json(parsed.json, std::move(parsed.vocab));
 }
 
 bool begins_like_json(std::string_view bytes) {

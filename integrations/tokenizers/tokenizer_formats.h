@@ -6,11 +6,13 @@
 #include <string>
 #include <string_view>
 
+#include "integrations/tokenizers/id_table.h"
 #include "integrations/tokenizers/tokenizer.h"
 
 namespace saetap {
 
-[[nodiscard]] std::unique_ptr<Tokenizer> tokenizer_from_json(const nlohmann::json& tokenizer);  // tokenizer.json
+// tokenizer.json. `vocab`: entries of its model's vocabulary besides those that are in `tokenizer`.
+[[nodiscard]] std::unique_ptr<Tokenizer> tokenizer_from_json(const nlohmann::json& tokenizer, IdTable vocab = {});
 [[nodiscard]] std::unique_ptr<Tokenizer> tokenizer_from_vocab_json(nlohmann::json vocab);
 [[nodiscard]] std::unique_ptr<Tokenizer> tokenizer_from_vocab_txt(std::string_view bytes);
 [[nodiscard]] std::unique_ptr<Tokenizer> tokenizer_from_sentencepiece(std::string_view bytes);

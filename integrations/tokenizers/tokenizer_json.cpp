@@ -17,8 +17,8 @@ const nlohmann::json& part(const nlohmann::json& object, const char* key) {
 
 class JsonTokenizer : public Tokenizer {
  public:
-  explicit JsonTokenizer(const nlohmann::json& tokenizer)
-      : decoder_(make_decoder(part(tokenizer, "decoder"))), vocabulary_(tokenizer) {}
+  JsonTokenizer(const nlohmann::json& tokenizer, IdTable vocab)
+      : decoder_(make_decoder(part(tokenizer, "decoder"))), vocabulary_(tokenizer, std::move(vocab)) {}
 
   [[nodiscard]] std::vector<std::string> pieces(std::span<const std::int32_t> tokens) const override {
     return texts_or_ids(tokens, [&] {
@@ -59,8 +59,8 @@ class JsonTokenizer : public Tokenizer {
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> tokenizer_from_json(const nlohmann::json& tokenizer) {
-  return std::make_unique<JsonTokenizer>(tokenizer);
+std::unique_ptr<Tokenizer> tokenizer_from_json(const nlohmann::json& tokenizer, IdTable vocab) {
+  return std::make_unique<JsonTokenizer>(tokenizer, std::move(vocab));
 }
 
 }  // namespace saetap

@@ -23,7 +23,7 @@ void add_scored(const nlohmann::json& vocab, IdTable& entries) {
 
 }  // namespace
 
-Vocabulary::Vocabulary(const nlohmann::json& tokenizer) {
+Vocabulary::Vocabulary(const nlohmann::json& tokenizer, IdTable vocab) : entries_(std::move(vocab)) {
   add_model(tokenizer);
   entries_.sort_and_check();
   add_added_tokens(tokenizer);
@@ -44,7 +44,6 @@ void Vocabulary::add_model(const nlohmann::json& tokenizer) {
     throw TokenizerError("it has no \"model\" with a \"vocab\" from tokens to ids");
   }
   const auto& vocab = (*model)["vocab"].get_ref<const nlohmann::json::object_t&>();
-  entries_.reserve(vocab.size());
   for (const auto& [text, id] : vocab) entries_.add(id_from(id), text);
 }
 

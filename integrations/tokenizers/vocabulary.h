@@ -12,9 +12,9 @@ namespace saetap {
 
 class Vocabulary {
  public:
-  // Throws TokenizerError: wrong types, ids that are no ids, or two entries of the model, or two added ones, with
-  // one id.
-  explicit Vocabulary(const nlohmann::json& tokenizer);
+  // `vocab`: entries of the model besides those in `tokenizer`. Throws TokenizerError: wrong types, ids that are no
+  // ids, or two entries of the model, or two added ones, with one id.
+  Vocabulary(const nlohmann::json& tokenizer, IdTable vocab);
 
   // Null for an id that has no entry.
   [[nodiscard]] const std::string* entry(std::int32_t id) const { return entries_.entry(id); }

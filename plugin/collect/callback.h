@@ -58,6 +58,9 @@ struct Batch {
   // What is known of the activations around the candidates, parallel to `found`, as far to each side as any
   // callback asked for; empty if nothing is known.
   std::span<const CandidateContexts> contexts = {};
+  // One per row: the id of its token. kNoToken where that is not known, or where the row does not count; empty if of
+  // none it is known.
+  std::span<const std::int32_t> row_tokens = {};
 };
 
 // After a site's step (collected or not) is complete, and before the bars for the next one are asked.

@@ -41,12 +41,13 @@ void CollectedBatch::keep_tokens(const TokenSource& source, BatchTokens::OfRows 
 }
 
 Batch CollectedBatch::view() const {
-  return {*site, step, phase, rows, eligible, positions, sums, found, tokens, contexts};
+  return {*site, step, phase, rows, eligible, positions, sums, found, tokens, contexts, row_tokens};
 }
 
 std::size_t CollectedBatch::bytes() const {
   std::size_t bytes = sizeof *this + positions.capacity() * sizeof(TokenPosition) +
-                      sums.capacity() * sizeof(FeatureSums) + tokens.bytes();
+                      row_tokens.capacity() * sizeof(std::int32_t) + sums.capacity() * sizeof(FeatureSums) +
+                      tokens.bytes();
   for (const auto& range : found) {
     bytes += range.candidates.capacity() * sizeof(Candidate) + range.histogram.capacity() * sizeof(HistogramCount);
   }

@@ -38,6 +38,7 @@ struct CollectedBatch {
   std::int64_t rows = 0;
   std::int64_t eligible = 0;
   std::vector<TokenPosition> positions;
+  std::vector<std::int32_t> row_tokens;
   std::vector<FeatureSums> sums;
   std::vector<RangeScan> found;
   std::vector<CandidateContexts> contexts;

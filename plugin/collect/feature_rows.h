@@ -11,6 +11,7 @@
 #include "plugin/collect/feature_statistics.h"
 #include "plugin/collect/sample.h"
 #include "plugin/collect/sequence_pool.h"
+#include "plugin/collect/token_counts.h"
 #include "plugin/collect/windows.h"
 #include "plugin/scan/activation_histogram.h"
 
@@ -31,6 +32,7 @@ struct KeptWindow {
   std::uint64_t first_step = 0;
   std::uint64_t last_step = 0;
   std::uint64_t eligible = 0;
+  TokenCounts tokens;
   std::vector<std::uint8_t> ever_active;                                    // [features], in any window
   std::function<FeatureRows(std::uint32_t feature, ContextPool&)> feature;  // contexts are put into the pool
   // Tokens of a segment and the length of its sequence; nothing if they are not known.

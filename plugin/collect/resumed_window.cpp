@@ -10,6 +10,7 @@ void SampleCollector::go_on(const Site& site, const KeptWindow& kept) {
   part.first_step = kept.first_step;
   part.last_step = kept.last_step;
   part.eligible = kept.eligible;
+  part.tokens.add(kept.tokens);
   collection.ever_active = kept.ever_active;
   for (std::uint32_t feature = 0; feature < part.statistics.size(); ++feature) {
     const FeatureRows rows = kept.feature(feature, contexts_);

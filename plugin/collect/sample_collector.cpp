@@ -42,6 +42,7 @@ void SampleCollector::on_batch(const Batch& batch) {
   if (part.eligible == 0) part.first_step = batch.step;
   part.last_step = std::max(part.last_step, batch.step);
   part.eligible += static_cast<std::uint64_t>(batch.eligible);
+  part.tokens.add(batch.row_tokens);
   for (std::size_t feature = 0; feature < batch.sums.size(); ++feature) {
     const FeatureSums& sums = batch.sums[feature];
     if ((sums.active | sums.nonfinite) == 0) continue;
@@ -226,6 +227,7 @@ void SampleCollector::fold_closed(SiteCollection& collection) {
   past->window = closed->window;
   past->last_step = closed->last_step;
   past->eligible += closed->eligible;
+  past->tokens.add(closed->tokens);
   for (std::uint32_t feature = 0; feature < closed->statistics.size(); ++feature) {
     past->statistics[feature].add(closed->statistics[feature]);
     past->histograms[feature].add(closed->histograms[feature]);

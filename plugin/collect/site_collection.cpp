@@ -17,12 +17,14 @@ Part::Part(const Site& site, const Window& of, const CollectorOptions& options)
 void Part::mark_saved() {
   samples.mark_saved();
   random_samples.mark_saved();
+  tokens.mark_saved();
   std::fill(counted.begin(), counted.end(), std::uint8_t{0});
   saved = true;
 }
 
 std::size_t Part::bytes() const {
-  std::size_t bytes = samples.bytes() + random_samples.bytes() + statistics.size() * sizeof(FeatureStatistics);
+  std::size_t bytes =
+      samples.bytes() + random_samples.bytes() + tokens.bytes() + statistics.size() * sizeof(FeatureStatistics);
   for (const ActivationHistogram& one : histograms) bytes += sizeof one + one.counts().size() * sizeof(std::uint64_t);
   return bytes;
 }

@@ -14,6 +14,7 @@
 #include "plugin/collect/place_filter.h"
 #include "plugin/collect/random_table.h"
 #include "plugin/collect/sample_group.h"
+#include "plugin/collect/token_counts.h"
 #include "plugin/collect/windows.h"
 #include "plugin/scan/activation_histogram.h"
 
@@ -52,6 +53,7 @@ struct Part {
   std::uint64_t first_step = 0;
   std::uint64_t last_step = 0;  // of the steps collected
   std::uint64_t eligible = 0;   // rows counted: the density's denominator
+  TokenCounts tokens;           // of those, where it is known which token they are of
   FeatureTable samples;
   RandomTable random_samples;
   std::vector<FeatureStatistics> statistics;    // [features]

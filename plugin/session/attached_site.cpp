@@ -188,7 +188,7 @@ Resolution AttachedSite::trace(const TappedCall& call, const SiteContext& contex
 }
 
 std::unique_ptr<CollectedBatch> AttachedSite::new_batch(std::uint64_t step, Phase phase, std::int64_t rows,
-                                                        const Resolution& traced, const SiteContext& context) const {
+                                                        Resolution& traced, const SiteContext& context) const {
   auto batch = context.collection.new_batch();
   batch->site = &site_;
   batch->step = step;
@@ -196,11 +196,12 @@ std::unique_ptr<CollectedBatch> AttachedSite::new_batch(std::uint64_t step, Phas
   batch->rows = rows;
   batch->eligible = rows - traced.excluded;
   batch->positions = traced.positions;
+  batch->row_tokens = std::move(traced.tokens);
   return batch;
 }
 
 void AttachedSite::collect(const TappedCall& call, std::uint64_t step, Phase phase, SiteContext& context) {
-  const auto traced = trace(call, context);
+  auto traced = trace(call, context);
   auto batch = new_batch(step, phase, call.rows, traced, context);
   const auto context_size = board_->read(step, bars_);
   const auto activations = call.activations();
@@ -292,7 +293,7 @@ void AttachedSite::scan_on_device(DeviceCall& call, const SiteContext& context) 
     entry_room_ = active + active / 4;
     call.entries = gather_active(dense, entry_room_);
   }
-  const auto traced = trace(call.call, context);
+  auto traced = trace(call.call, context);
   call.batch = new_batch(call.step, call.phase, call.call.rows, traced, context);
   call.batch->keep_tokens(context.provenance.tokens(), BatchTokens::OfRows::all);  // they may be forgotten by the end
   board_->read(call.step, bars_);

@@ -88,8 +88,9 @@ class AttachedSite {
   void finish_on_device(DeviceCall& call, const SiteContext& context);
 
   [[nodiscard]] Resolution trace(const TappedCall& call, const SiteContext& context);
+  // Takes the tokens out of `traced`; nobody else needs them.
   [[nodiscard]] std::unique_ptr<CollectedBatch> new_batch(std::uint64_t step, Phase phase, std::int64_t rows,
-                                                          const Resolution& traced, const SiteContext& context) const;
+                                                          Resolution& traced, const SiteContext& context) const;
   void hash_rows(const Resolution& traced);
   void scan(const Activations& activations, const Resolution& traced, CollectedBatch& batch);
   void scan_around(const Activations& activations, const TokenSource& tokens, std::uint32_t context_size,

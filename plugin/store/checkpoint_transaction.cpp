@@ -9,6 +9,7 @@
 #include "plugin/store/part_rows.h"
 #include "plugin/store/store_format.h"
 #include "plugin/store/store_tables.h"
+#include "plugin/store/token_rows.h"
 #include "plugin/store/window_shift.h"
 
 namespace saetap {
@@ -49,7 +50,7 @@ void CheckpointTransaction::write(const CheckpointEvent& event) {
     write_history(collection);
     const Part* closed = collection.part(PartKind::closed);
     if (closed != nullptr) {
-      shift_windows(database_, sequences_, collector_, collection);
+      shift_windows(database_, sequences_, collector_, collection, redact_);
       write_part(site, PartKind::closed, *closed);
       shifted = true;
     }
@@ -90,6 +91,7 @@ void CheckpointTransaction::write_part(const Site& site, PartKind kind, const Pa
   const bool whole = all_ || kind != PartKind::open || !part.saved;
   if (whole) remove_part(database_, site.id, kind);
   write_part_row(database_, site.id, kind, row_of(part));
+  if (redact_ != Redact::tokens) write_token_counts(database_, site.id, kind, part.tokens, whole);
   FeatureWriter writer(database_, site.id, kind, collector_.contexts());
   for (std::uint32_t feature = 0; feature < part.statistics.size(); ++feature) {
     const FeatureStatistics& statistics = part.statistics[feature];

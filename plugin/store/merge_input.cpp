@@ -150,6 +150,7 @@ MergeInput::MergeInput(const std::string& path)
       facts(read_run_facts(database)),
       runs(read_runs(database)),
       sites(read_sites(database)) {
+  check_collected(facts, database.path());
   // Dozens may be open at once, and each is read from end to end.
   database.execute("PRAGMA cache_size = -2048");
 }

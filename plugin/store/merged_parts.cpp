@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "plugin/store/store_format.h"
+#include "plugin/store/token_rows.h"
 
 namespace saetap {
 namespace {
@@ -121,6 +122,7 @@ void MergedParts::write_part(PartKind kind) {
     readers.emplace_back(part.source->input->database, part.source->stored->site.id, part.kind);
   }
   write_part_row(merged_, site_.site.id, kind, join_parts(rows));
+  write_tokens(kind);
   FeatureWriter writer(merged_, site_.site.id, kind, contexts);
   const std::int64_t kept = kind == PartKind::open ? 0 : kKeptForParts;
   std::vector<FeatureRows> of_feature;
@@ -136,6 +138,14 @@ void MergedParts::write_part(PartKind kind) {
     text_.need(all.random_samples, kept);
     release_all(of_feature, contexts);
   }
+}
+
+void MergedParts::write_tokens(PartKind kind) {
+  TokenCounts counts;
+  for (const Contribution& part : parts_[kind]) {
+    add_token_counts(part.source->input->database, part.source->stored->site.id, part.kind, counts);
+  }
+  write_token_counts(merged_, site_.site.id, kind, counts, true);
 }
 
 void MergedParts::write_history(const PastWindow& past) {

@@ -38,6 +38,7 @@ class MergedParts {
   void add_history(const MergedSite::Source& source);
   void sort_parts(std::vector<Contribution> all);
   void write_part(PartKind kind);
+  void write_tokens(PartKind kind);
   void write_history(const PastWindow& past);
 
   Database& merged_;

@@ -127,7 +127,7 @@ void HistoryWriter::write(std::uint32_t feature, const FeatureStatistics& statis
 }
 
 void remove_part(Database& database, int site, PartKind kind) {
-  for (const char* table : {"part", "feature", "sample", "random_sample"}) {
+  for (const char* table : {"part", "feature", "sample", "random_sample", "token_count"}) {
     const std::string sql = std::string("DELETE FROM ") + table + " WHERE site = ? AND part = ?";
     prepared_for(database, sql.c_str(), site, kind).run();
   }

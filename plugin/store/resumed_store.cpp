@@ -12,6 +12,7 @@
 #include "plugin/store/part_rows.h"
 #include "plugin/store/store_format.h"
 #include "plugin/store/store_tables.h"
+#include "plugin/store/token_rows.h"
 
 namespace saetap {
 namespace {
@@ -63,6 +64,7 @@ ResumedStore::ResumedStore(std::string path) : path_(std::move(path)) {
   const Database database = open_to_read(path_);
   check_sound(database);
   facts_ = read_run_facts(database);
+  check_collected(facts_, path_);
   sites_ = read_sites(database);
   for (const StoredSite& site : sites_) decoders_[site.site.id] = stored_compared_rows(database, site.site);
   stamp_ = {facts_.run_id, facts_.checkpoint, facts_.saved};
@@ -114,7 +116,8 @@ void ResumedStore::take_up(const Site& site, SampleCollector& collector) const {
   const Database database = open_to_read(path_);
   const auto row = read_part_row(database, site.id, PartKind::open);
   if (!row) return;
-  KeptWindow kept{row->window, row->first_step, row->last_step, row->eligible, ever_active(database, site), {}, {}};
+  KeptWindow kept{row->window, row->first_step, row->last_step, row->eligible, {}, ever_active(database, site), {}, {}};
+  add_token_counts(database, site.id, PartKind::open, kept.tokens);
   FeatureReader reader(database, site.id, PartKind::open);
   const bool with_groups = facts_.most_alike() != 0;
   kept.feature = [&](std::uint32_t feature, ContextPool& contexts) {

@@ -29,18 +29,6 @@ double rank_value(const FeatureStatistics& statistics, RankBy by) {
   return 0;
 }
 
-std::vector<std::uint32_t> top_features(const std::vector<FeatureStatistics>& statistics, RankBy by,
-                                        std::int64_t most) {
-  std::vector<std::uint32_t> order(statistics.size());
-  std::iota(order.begin(), order.end(), 0u);
-  std::erase_if(order, [&](std::uint32_t feature) { return statistics[feature].active == 0; });
-  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-    return rank_value(statistics[a], by) > rank_value(statistics[b], by);
-  });
-  if (order.size() > static_cast<std::size_t>(most)) order.resize(static_cast<std::size_t>(most));
-  return order;
-}
-
 Json sample_json(const StoreReader& store, const Sample& sample,
                  const std::optional<std::vector<ContextActivation>>& around, const DecodeTokens& decode) {
   const std::uint32_t size = store.run().sample_context_size;
@@ -78,23 +66,14 @@ Json statistics_json(const FeatureStatistics& statistics, std::uint64_t eligible
           {"std", statistics.standard_deviation()}};
 }
 
-Json site_json(const StoreReader& store, const StoredSite& stored_site, const SamplesJsonOptions& options) {
+const ScopeFacts& facts_of(const StoredSite& site, Scope scope) {
+  return scope == Scope::recent ? site.recent : site.all_time;
+}
+
+// With an empty list of features.
+Json site_json(const StoredSite& stored_site, Scope scope) {
   const Site& site = stored_site.site;
-  const ScopeFacts& facts = options.scope == Scope::recent ? stored_site.recent : stored_site.all_time;
-  const std::vector<FeatureStatistics> statistics = store.statistics(site.id, options.scope);
-  Json features = Json::array();
-  for (const std::uint32_t feature : top_features(statistics, options.rank_by, options.top_features)) {
-    std::vector<Sample> samples = store.samples(site.id, feature, options.scope);
-    samples.resize(std::min(samples.size(), static_cast<std::size_t>(options.samples_per_feature)));
-    Json kept = Json::array();
-    const auto around = store.context_activations(site.id, feature, options.scope, samples);
-    for (std::size_t i = 0; i < samples.size(); ++i) {
-      kept.push_back(sample_json(store, samples[i], around[i], options.decode));
-    }
-    features.push_back({{"feature", feature},
-                        {"statistics", statistics_json(statistics[feature], facts.eligible)},
-                        {"samples", std::move(kept)}});
-  }
+  const ScopeFacts& facts = facts_of(stored_site, scope);
   return {{"name", site.name},
           {"module_type", site.module_type},
           {"method", site.method},
@@ -103,13 +82,12 @@ Json site_json(const StoreReader& store, const StoredSite& stored_site, const Sa
           {"last_step", facts.last_step},
           {"tokens_counted", facts.eligible},
           {"tokens_collected", stored_site.all_time.eligible},
-          {"top_features", std::move(features)}};
+          {"top_features", Json::array()}};
 }
 
+// With an empty list of sites.
 Json store_json(const StoreReader& store, const SamplesJsonOptions& options) {
   const RunFacts& run = store.run();
-  Json sites = Json::array();
-  for (const StoredSite& stored_site : store.sites()) sites.push_back(site_json(store, stored_site, options));
   return {{"format", "saetap samples"},
           {"format_version", 1},
           {"scope", options.scope == Scope::recent ? "recent" : "all_time"},
@@ -123,7 +101,50 @@ Json store_json(const StoreReader& store, const SamplesJsonOptions& options) {
             {"sample_collection_freq", run.sample_collection_freq},
             {"top_features_to_save", options.top_features},
             {"samples_per_feature_to_save", options.samples_per_feature}}},
-          {"sites", std::move(sites)}};
+          {"sites", Json::array()}};
+}
+
+// As it stands `depth` levels deep in a file with one space for each level. A token can be part of a character: what is
+// not valid UTF-8 is replaced rather than refused.
+std::string dumped(const Json& json, std::size_t depth) {
+  std::string text;
+  for (const char c : json.dump(1, ' ', false, Json::error_handler_t::replace)) {
+    text += c;
+    if (c == '\n') text.append(depth, ' ');  // in a string it would be "\\n"
+  }
+  return text;
+}
+
+using Write = std::function<void(std::string_view)>;
+
+// Writes an object whose last value is an empty list, `depth` levels deep, with the items that `write_items` writes
+// through what it is given.
+void write_with_items(const Write& write, const Json& object, std::size_t depth,
+                      const std::function<void(const std::function<void()>& begin_item)>& write_items) {
+  const std::string text = dumped(object, depth);
+  const std::size_t bracket = text.rfind(']');
+  write(std::string_view(text).substr(0, bracket));
+  bool any = false;
+  write_items([&] {
+    write((any ? ",\n" : "\n") + std::string(depth + 2, ' '));
+    any = true;
+  });
+  if (any) write("\n" + std::string(depth + 1, ' '));
+  write(std::string_view(text).substr(bracket));
+}
+
+void write_site(const StoreReader& store, const StoredSite& site, const Write& write,
+                const SamplesJsonOptions& options) {
+  constexpr std::size_t kSite = 2, kFeature = 4;  // levels
+  const std::vector<FeatureStatistics> statistics = store.statistics(site.site.id, options.scope);
+  write_with_items(write, site_json(site, options.scope), kSite, [&](const auto& begin_item) {
+    for (const std::uint32_t feature : listed_features(statistics, options)) {
+      const Json json = feature_json(store, site, feature, statistics[feature], options);
+      begin_item();
+      write(dumped(json, kFeature));
+      if (options.progress) options.progress(json["samples"].size());
+    }
+  });
 }
 
 // A file that is there whole or not at all.
@@ -167,11 +188,60 @@ class ReplacingFile {
 
 }  // namespace
 
+std::vector<const StoredSite*> listed_sites(const StoreReader& store, const SamplesJsonOptions& options) {
+  std::vector<const StoredSite*> sites;
+  for (const StoredSite& site : store.sites()) {
+    const bool listed = options.sites.empty() || std::ranges::find(options.sites, site.site.id) != options.sites.end();
+    if (listed) sites.push_back(&site);
+  }
+  return sites;
+}
+
+std::vector<std::uint32_t> listed_features(std::span<const FeatureStatistics> statistics,
+                                           const SamplesJsonOptions& options) {
+  if (!options.features.empty()) return options.features;
+  std::vector<std::uint32_t> order(statistics.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::erase_if(order, [&](std::uint32_t feature) { return statistics[feature].active == 0; });
+  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return rank_value(statistics[a], options.rank_by) > rank_value(statistics[b], options.rank_by);
+  });
+  const auto most = static_cast<std::size_t>(options.top_features);
+  if (order.size() > most) order.resize(most);
+  return order;
+}
+
+nlohmann::ordered_json feature_json(const StoreReader& store, const StoredSite& site, std::uint32_t feature,
+                                    const FeatureStatistics& statistics, const SamplesJsonOptions& options) {
+  const int id = site.site.id;
+  std::vector<Sample> samples = store.samples(id, feature, options.scope);
+  samples.resize(std::min(samples.size(), static_cast<std::size_t>(options.samples_per_feature)));
+  Json kept = Json::array();
+  const auto around = store.context_activations(id, feature, options.scope, samples);
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    kept.push_back(sample_json(store, samples[i], around[i], options.decode));
+  }
+  return {{"feature", feature},
+          {"statistics", statistics_json(statistics, facts_of(site, options.scope).eligible)},
+          {"samples", std::move(kept)}};
+}
+
+void write_samples_json(const StoreReader& store, const std::function<void(std::string_view)>& write,
+                        const SamplesJsonOptions& options) {
+  constexpr std::size_t kStore = 0;  // levels
+  write_with_items(write, store_json(store, options), kStore, [&](const auto& begin_item) {
+    for (const StoredSite* site : listed_sites(store, options)) {
+      begin_item();
+      write_site(store, *site, write, options);
+    }
+  });
+  write("\n");
+}
+
 void write_samples_json(const StoreReader& store, const std::string& path, const SamplesJsonOptions& options) {
-  const Json json = store_json(store, options);
   ReplacingFile file(path);
-  // A token can be part of a character: what is not valid UTF-8 is replaced rather than refused.
-  file.write(json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  write_samples_json(
+      store, [&](std::string_view text) { file.write(text); }, options);
   file.commit();
 }
 

@@ -14,6 +14,7 @@
 
 #include "plugin/private_file.h"
 #include "plugin/store/store_format.h"
+#include "plugin/store/token_rows.h"
 
 namespace saetap {
 namespace {
@@ -171,6 +172,7 @@ void prepare_for_writing(Database& database, bool fresh) {
 
 void create_tables(Database& database) {
   database.execute(kCreateStore);
+  create_token_counts(database);
   database.execute(("PRAGMA application_id = " + std::to_string(kApplicationId)).c_str());
   database.execute(("PRAGMA user_version = " + std::to_string(kFormatVersion)).c_str());
 }

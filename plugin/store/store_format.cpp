@@ -70,6 +70,12 @@ CREATE TABLE label(
   PRIMARY KEY(site, feature, source)) STRICT;
 )sql";
 
+const char* const kCreateTokenCounts = R"sql(
+CREATE TABLE IF NOT EXISTS token_count(
+  site INTEGER NOT NULL, part TEXT NOT NULL, block INTEGER NOT NULL, counts BLOB NOT NULL,
+  PRIMARY KEY(site, part, block)) STRICT;
+)sql";
+
 const char* part_name(PartKind kind) {
   switch (kind) {
     case PartKind::past:

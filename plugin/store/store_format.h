@@ -25,6 +25,8 @@ inline constexpr std::int64_t kDecoderBlockFeatures = 1024;  // decoder directio
 // Creates the tables. Pages of 16 KiB: a feature's row with 100 samples takes 2 KiB, of which only one fits in the
 // usual 4.
 extern const char* const kCreateStore;
+// The one table that stores of this version may be without: they were written before there was one.
+extern const char* const kCreateTokenCounts;
 
 // The name of a part in the tables.
 [[nodiscard]] const char* part_name(PartKind kind);

@@ -1,13 +1,6 @@
 #include "plugin/store/store_merge.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
 
 #include "plugin/store/merge_input.h"
 #include "plugin/store/merged_parts.h"
@@ -15,6 +8,7 @@
 #include "plugin/store/store_files.h"
 #include "plugin/store/store_format.h"
 #include "plugin/store/store_tables.h"
+#include "plugin/store/unfinished_store.h"
 
 namespace saetap {
 namespace {
@@ -37,36 +31,6 @@ class Work {
   const MergeGoesOn& goes_on_;
   double total_ = 1;
   std::uint64_t done_ = 0;
-};
-
-// The file that is being written: renamed when it is whole, else gone.
-class Unfinished {
- public:
-  explicit Unfinished(std::string path) : path_(std::move(path)), temporary_(path_ + "-merging-XXXXXX") {
-    // A name of its own: two may merge into one file.
-    const int file = ::mkstemp(temporary_.data());
-    if (file < 0) throw StoreError(path_ + ": cannot be written (" + std::strerror(errno) + ")");
-    ::close(file);
-  }
-  Unfinished(const Unfinished&) = delete;
-  Unfinished& operator=(const Unfinished&) = delete;
-  ~Unfinished() {
-    std::error_code ignored;
-    std::filesystem::remove(temporary_, ignored);
-    std::filesystem::remove(temporary_ + "-journal", ignored);
-  }
-  [[nodiscard]] const std::string& temporary() const { return temporary_; }
-  void finish() {
-    const int file = ::open(temporary_.c_str(), O_RDONLY | O_CLOEXEC);
-    const bool synced = file >= 0 && ::fsync(file) == 0;
-    if (file >= 0) ::close(file);
-    if (!synced) throw StoreError(path_ + ": cannot be written (" + std::strerror(errno) + ")");
-    take_name(temporary_, path_);
-  }
-
- private:
-  std::string path_;
-  std::string temporary_;
 };
 
 // Of the input that trained longest.
@@ -134,12 +98,9 @@ void write_all(Database& merged, const MergeInputs& inputs, const MergeGoesOn& g
 void merge_stores(const std::vector<std::string>& inputs, const std::string& output, const MergeGoesOn& goes_on,
                   MergeOf of) {
   const MergeInputs opened = open_inputs(inputs, of);
-  Unfinished unfinished(output);
+  UnfinishedStore unfinished(output);
   {
-    Database merged(unfinished.temporary(), Database::Mode::read_write);
-    prepare_for_writing(merged, true);
-    // The file has its name only when it is whole: its journal need not be on a disk, and it is synced once.
-    merged.execute("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF");
+    Database merged = unfinished.open();
     Transaction transaction(merged);
     create_tables(merged);
     write_all(merged, opened, goes_on, of);

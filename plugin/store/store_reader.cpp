@@ -16,6 +16,7 @@
 #include "plugin/store/opened_file.h"
 #include "plugin/store/store_format.h"
 #include "plugin/store/store_tables.h"
+#include "plugin/store/token_rows.h"
 
 namespace saetap {
 namespace {
@@ -51,12 +52,16 @@ struct StoreReader::State {
     database.execute("PRAGMA cache_size = -65536");  // contexts lie all over the file
     run = read_run_facts(database);
     sites = read_sites(database);
+    for (StoredSite& site : sites) {
+      site.all_time_readable = !run.imported || site.recent.eligible == site.all_time.eligible;
+    }
     runs = read_runs(database);
     samples = database.prepare(
         "SELECT activation, sequence, position, step, context_count, context_offset, context_activation, alike FROM "
         "sample WHERE site = ? AND part = ? AND feature = ?");
     random_samples = database.prepare(
-        "SELECT activation, sequence, position, step FROM random_sample WHERE site = ? AND part = ? AND feature = ?");
+        "SELECT activation, sequence, position, step, context_count, context_offset, context_activation FROM "
+        "random_sample WHERE site = ? AND part = ? AND feature = ?");
     histograms = database.prepare("SELECT first_bin, bins FROM feature WHERE site = ? AND part = ? AND feature = ?");
     segments = database.prepare(
         "SELECT segment, length, tokens FROM sequence WHERE id = ? AND segment BETWEEN ? AND ? ORDER BY segment");
@@ -135,6 +140,16 @@ void StoreReader::each_part(Statement& select, int site, std::uint32_t feature, 
   }
 }
 
+FeatureStatistics StoreReader::feature_statistics(int site, std::uint32_t feature, Scope scope) const {
+  FeatureStatistics statistics;
+  Statement select = state_->database.prepare(
+      "SELECT active, sum, sum_of_squares, max, nonfinite, negative FROM feature WHERE site = ? AND part = ? AND "
+      "feature = ?");
+  each_part(select, site, feature, scope,
+            [&](const Statement& row) { statistics.add(read_statistics(row, 0, path())); });
+  return statistics;
+}
+
 std::vector<Sample> StoreReader::samples(int site, std::uint32_t feature, Scope scope) const {
   const std::uint32_t most_alike = run().most_alike();
   std::vector<std::vector<Sample>> lists;
@@ -162,8 +177,18 @@ ActivationHistogram StoreReader::histogram(int site, std::uint32_t feature, Scop
 
 std::vector<std::optional<std::vector<ContextActivation>>> StoreReader::context_activations(
     int site, std::uint32_t feature, Scope scope, std::span<const Sample> samples) const {
+  return activations_in(*state_->samples, site, feature, scope, samples);
+}
+
+std::vector<std::optional<std::vector<ContextActivation>>> StoreReader::random_context_activations(
+    int site, std::uint32_t feature, Scope scope, std::span<const Sample> samples) const {
+  return activations_in(*state_->random_samples, site, feature, scope, samples);
+}
+
+std::vector<std::optional<std::vector<ContextActivation>>> StoreReader::activations_in(
+    Statement& select, int site, std::uint32_t feature, Scope scope, std::span<const Sample> samples) const {
   std::vector<std::optional<std::vector<ContextActivation>>> found(samples.size());
-  each_part(*state_->samples, site, feature, scope, [&](const Statement& row) {
+  each_part(select, site, feature, scope, [&](const Statement& row) {
     const auto stored_samples = read_samples(row, 0, path());
     auto lists = read_context_activations(row, kSampleColumns, path());
     if (lists.size() != stored_samples.size()) {
@@ -186,14 +211,46 @@ std::vector<std::optional<std::vector<ContextActivation>>> StoreReader::context_
   return found;
 }
 
+namespace {
+
+// The known tokens around position `at`, of which those behind `first` and before `last` are asked for: of an imported
+// store some between them are not known. None if the one at `at` is not.
+void cut_at_unknown(const TokenRun& run, std::uint64_t at, std::uint64_t& first, std::uint64_t& last) {
+  const auto known = [&](std::uint64_t position) { return run.tokens[position - run.first] != kUnknownToken; };
+  if (!known(at)) {
+    first = last;
+    return;
+  }
+  std::uint64_t begin = at, end = at;
+  while (begin > first && known(begin - 1)) --begin;
+  while (end < last && known(end)) ++end;
+  first = begin;
+  last = end;
+}
+
+// The pieces of a segment of an imported store of which the tokens are known.
+void each_known_run(const StoredSegment& segment, const std::function<void(const StoredSegment&)>& see) {
+  const auto is_known = [](std::int32_t token) { return token != kUnknownToken; };
+  const auto& tokens = segment.tokens;
+  for (auto begin = std::ranges::find_if(tokens, is_known); begin != tokens.end();) {
+    const auto end = std::find(begin, tokens.end(), kUnknownToken);
+    see({segment.sequence, segment.first + static_cast<std::uint64_t>(begin - tokens.begin()), {begin, end}});
+    begin = std::find_if(end, tokens.end(), is_known);
+  }
+}
+
+}  // namespace
+
 Context StoreReader::context(const Sample& sample, std::uint32_t before, std::uint32_t after) const {
   if (!has_tokens(sample.sequence)) return {};
   const TokenRun stored_tokens = read_token_run(*state_->segments, sample, before, after);
   const std::uint64_t end = stored_tokens.first + stored_tokens.tokens.size();
   if (sample.position < stored_tokens.first || sample.position >= end) return {};
-  const std::uint64_t first =
+  std::uint64_t first =
       std::max<std::uint64_t>(stored_tokens.first, sample.position - std::min(sample.position, before));
-  const std::uint64_t last = std::min<std::uint64_t>(end, std::uint64_t{sample.position} + after + 1);
+  std::uint64_t last = std::min<std::uint64_t>(end, std::uint64_t{sample.position} + after + 1);
+  if (run().imported) cut_at_unknown(stored_tokens, sample.position, first, last);
+  if (first == last) return {};
   Context context;
   const auto begin = stored_tokens.tokens.begin() + static_cast<std::ptrdiff_t>(first - stored_tokens.first);
   context.tokens.assign(begin, begin + static_cast<std::ptrdiff_t>(last - first));
@@ -210,8 +267,29 @@ void StoreReader::each_segment(const std::function<void(const StoredSegment&)>& 
     const std::span<const std::byte> bytes = select.blob(2);
     const std::size_t count = std::min(bytes.size() / sizeof(std::int32_t), tokens.size());
     if (count > 0) std::memcpy(tokens.data(), bytes.data(), count * sizeof(std::int32_t));
-    see({unstored(select.integer(0)), unstored(select.integer(1)) * kSegmentTokens, std::span(tokens).first(count)});
+    const StoredSegment segment{unstored(select.integer(0)), unstored(select.integer(1)) * kSegmentTokens,
+                                std::span(tokens).first(count)};
+    run().imported ? each_known_run(segment, see) : see(segment);
   }
+}
+
+std::vector<std::pair<std::int32_t, std::uint64_t>> StoreReader::token_counts(int site, Scope scope) const {
+  const auto parts = read_token_counts(state_->database, state_->site(site).id);
+  if (!parts) return {};
+  TokenCounts all;
+  for (const PartKind kind : {PartKind::open, PartKind::closed, PartKind::past}) {
+    if (kind == PartKind::past && scope == Scope::recent) continue;
+    all.add((*parts)[static_cast<std::size_t>(kind)]);
+  }
+  std::vector<std::pair<std::int32_t, std::uint64_t>> counts;
+  for (std::size_t number = 0; number < all.blocks(); ++number) {
+    auto token = static_cast<std::int32_t>(number) * kTokenBlock;
+    for (const std::uint64_t count : all.block(number)) {
+      if (count != 0) counts.emplace_back(token, count);
+      ++token;
+    }
+  }
+  return counts;
 }
 
 std::vector<std::pair<std::int32_t, std::string>> StoreReader::token_texts() const {
@@ -228,24 +306,52 @@ std::vector<std::pair<std::int32_t, std::string>> StoreReader::token_texts() con
   return texts;
 }
 
-std::vector<float> StoreReader::decoder_directions(int site) const {
+void StoreReader::each_decoder_block(int site, const std::function<void(std::span<const std::uint16_t>)>& read) const {
   const Site& of = state_->site(site);
   Statement select = state_->database.prepare("SELECT block, directions FROM decoder WHERE site = ? ORDER BY block");
   select.bind(0, std::int64_t{site});
-  const std::size_t expected = static_cast<std::size_t>(of.features) * static_cast<std::size_t>(of.d_out);
+  const auto width = static_cast<std::size_t>(of.d_out);
+  const std::size_t expected = static_cast<std::size_t>(of.features) * width;
   const StoreError another_size(path() + ": the store is damaged (decoder directions of another size)");
-  std::vector<float> directions;
+  std::size_t met = 0;
+  std::vector<std::uint16_t> directions;
   for (std::int64_t block = 0; select.step(); ++block) {
     const std::span<const std::byte> bytes = select.blob(1);
     if (select.integer(0) != block) throw StoreError(path() + ": the store is damaged (a decoder block is missing)");
-    if (bytes.size() / 2 > expected - directions.size()) throw another_size;
-    for (std::size_t i = 0; i + 2 <= bytes.size(); i += 2) {
-      std::uint16_t half = 0;
-      std::memcpy(&half, bytes.data() + i, sizeof half);
-      directions.push_back(float_from_half(half));
-    }
+    const std::size_t numbers = bytes.size() / 2;
+    if (numbers > expected - met || (numbers > 0 && numbers % width != 0)) throw another_size;
+    directions.resize(numbers);  // a blob may lie at any address
+    if (numbers > 0) std::memcpy(directions.data(), bytes.data(), numbers * 2);
+    met += numbers;
+    read(directions);
   }
-  if (!directions.empty() && directions.size() != expected) throw another_size;
+  if (met != 0 && met != expected) throw another_size;
+}
+
+std::vector<float> StoreReader::decoder_direction(int site, std::uint32_t feature) const {
+  Statement select = state_->database.prepare("SELECT directions FROM decoder WHERE site = ? AND block = ?");
+  select.bind(0, std::int64_t{site}).bind(1, std::int64_t{feature} / kDecoderBlockFeatures);
+  if (!select.step()) return {};
+  const std::span<const std::byte> block = select.blob(0);
+  const auto width = static_cast<std::size_t>(state_->site(site).d_out);
+  const std::size_t begin = static_cast<std::size_t>(std::int64_t{feature} % kDecoderBlockFeatures) * width;
+  if (block.size() / 2 < begin + width) {
+    throw StoreError(path() + ": the store is damaged (decoder directions of another size)");
+  }
+  std::vector<float> direction;
+  for (std::size_t i = begin; i < begin + width; ++i) {
+    std::uint16_t half = 0;
+    std::memcpy(&half, block.data() + i * 2, sizeof half);
+    direction.push_back(float_from_half(half));
+  }
+  return direction;
+}
+
+std::vector<float> StoreReader::decoder_directions(int site) const {
+  std::vector<float> directions;
+  each_decoder_block(site, [&](std::span<const std::uint16_t> block) {
+    for (const std::uint16_t half : block) directions.push_back(float_from_half(half));
+  });
   return directions;
 }
 

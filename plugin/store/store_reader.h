@@ -24,6 +24,15 @@ class Statement;
 // Which part of the run is read: the newest closed window together with the open one, or everything.
 enum class Scope : std::uint8_t { recent, all_time };
 
+// What a store holds that was made of a samples.json: of one scope of the run, the features and samples that the file
+// lists. Nothing is known of others, nor of histograms, random samples and decoders.
+struct ImportedFrom {
+  Scope scope = Scope::recent;
+  // How many the file was asked to list.
+  std::int64_t top_features = 0;
+  std::int64_t samples_per_feature = 0;
+};
+
 // Facts about the run, from the table `meta`. Of a merged store: of all of them.
 struct RunFacts {
   int format_version = 0;
@@ -52,6 +61,7 @@ struct RunFacts {
   std::uint64_t max_memory_mb = 0;
   // What was kept of steps before this one was in a file that went away or was replaced during the run; 0: nothing.
   std::uint64_t lost_before = 0;
+  std::optional<ImportedFrom> imported{};  // nothing: it was collected
 
   // How many samples of a feature may be alike; 0: no limit.
   [[nodiscard]] std::uint32_t most_alike() const { return collapse_near_duplicates ? 1 : max_samples_per_sequence; }
@@ -90,6 +100,8 @@ struct StoredSite {
   ScopeFacts all_time;
   StoredTracing tracing;
   bool has_decoder = false;
+  // False: of steps before the recent ones only the number of tokens is there (some imported stores).
+  bool all_time_readable = true;
 };
 
 // Tokens around a sample. `tokens[activating]` is the sample's own. Without known tokens, `tokens` is empty.
@@ -132,6 +144,8 @@ class StoreReader {
 
   // Statistics of every feature of a site, [features], in order of the feature.
   [[nodiscard]] std::vector<FeatureStatistics> statistics(int site, Scope scope) const;
+  // The same of one feature. Throws StoreError for a feature the site does not have.
+  [[nodiscard]] FeatureStatistics feature_statistics(int site, std::uint32_t feature, Scope scope) const;
   // Kept samples of one feature, strongest first; empty for a feature that never reached the threshold. Throws
   // StoreError for a feature the site does not have.
   [[nodiscard]] std::vector<Sample> samples(int site, std::uint32_t feature, Scope scope) const;
@@ -144,6 +158,9 @@ class StoreReader {
   // the tokens at which it is not 0, in the order of the text. Nothing for those of which it is not known.
   [[nodiscard]] std::vector<std::optional<std::vector<ContextActivation>>> context_activations(
       int site, std::uint32_t feature, Scope scope, std::span<const Sample> samples) const;
+  // The same around samples that random_samples gave.
+  [[nodiscard]] std::vector<std::optional<std::vector<ContextActivation>>> random_context_activations(
+      int site, std::uint32_t feature, Scope scope, std::span<const Sample> samples) const;
   // The stored tokens from position − before to position + after, cut at the ends of the sequence.
   [[nodiscard]] Context context(const Sample& sample, std::uint32_t before, std::uint32_t after) const;
   // All stored text, once, in the order of stored_before() and then of the position. For whoever needs the tokens of
@@ -153,16 +170,28 @@ class StoreReader {
   [[nodiscard]] static bool stored_before(SequenceId a, SequenceId b) {
     return static_cast<std::int64_t>(a) < static_cast<std::int64_t>(b);
   }
+  // How many of the rows that counted were of each token, by ascending id; of the others it is not known. Empty where
+  // the store does not have it (written before there was such a table, gone on with by a saetap that did not know it,
+  // or with redact "tokens").
+  [[nodiscard]] std::vector<std::pair<std::int32_t, std::uint64_t>> token_counts(int site, Scope scope) const;
   // The text of tokens as a callback of the run gave it, by ascending id; mostly empty. Bytes, not always whole
   // characters.
   [[nodiscard]] std::vector<std::pair<std::int32_t, std::string>> token_texts() const;
   // Decoder directions, [features, d_out] row-major in float32; empty if not saved.
   [[nodiscard]] std::vector<float> decoder_directions(int site) const;
+  // That of one feature, [d_out]; empty if not saved.
+  [[nodiscard]] std::vector<float> decoder_direction(int site, std::uint32_t feature) const;
+  // All of them as they are stored, in half precision (see half.h), some whole features at a time: what is too much to
+  // have at once. [.., d_out] row-major; not called if there are none.
+  void each_decoder_block(int site, const std::function<void(std::span<const std::uint16_t>)>& read) const;
 
  private:
   // Calls `read` with each row that the statement finds for a feature.
   template <typename Read>
   void each_part(Statement& select, int site, std::uint32_t feature, Scope scope, Read read) const;
+  // The activations around `samples`, in the table that the statement reads.
+  [[nodiscard]] std::vector<std::optional<std::vector<ContextActivation>>> activations_in(
+      Statement& select, int site, std::uint32_t feature, Scope scope, std::span<const Sample> samples) const;
 
   struct State;
   std::unique_ptr<State> state_;

@@ -13,8 +13,6 @@
 namespace saetap {
 namespace {
 
-// Far above any SAE, and small enough that a damaged count cannot ask for all memory.
-constexpr std::int64_t kMostFeatures = std::int64_t{1} << 26;
 constexpr std::int64_t kWidest = std::int64_t{1} << 24;
 
 std::string format_float(float value) {
@@ -32,6 +30,8 @@ class Meta {
       throw StoreError(path_ + ": the store is damaged (a key of meta twice)");
     }
   }
+
+  bool has(const std::string& key) const { return values_.contains(key); }
 
   std::string text(const std::string& key) const {
     const auto found = values_.find(key);
@@ -99,6 +99,13 @@ void read_scopes(const Database& database, StoredSite& stored_site) {
   }
 }
 
+std::optional<ImportedFrom> imported_from(const Meta& meta) {
+  if (!meta.has("imported_scope")) return std::nullopt;
+  return ImportedFrom{meta.text("imported_scope") == "all_time" ? Scope::all_time : Scope::recent,
+                      std::max<std::int64_t>(0, meta.number<std::int64_t>("imported_top_features")),
+                      std::max<std::int64_t>(0, meta.number<std::int64_t>("imported_samples_per_feature"))};
+}
+
 }  // namespace
 
 RunFacts read_run_facts(const Database& database) {
@@ -124,8 +131,6 @@ RunFacts read_run_facts(const Database& database) {
   run.collapse_near_duplicates = meta.text("collapse_near_duplicates") == "1";
   run.sample_context_size = meta.number<std::uint32_t>("sample_context_size");
   run.sample_activation_threshold = meta.number<float>("sample_activation_threshold");
-  // No config asks for more, and going on with such a store would take all memory there is.
-  constexpr std::uint32_t kMostContext = 100'000, kMostSamples = 1'000'000;
   if (run.sample_context_size > kMostContext || run.max_samples_per_feature > kMostSamples ||
       run.random_samples_per_feature > kMostSamples || !(run.sample_activation_threshold >= 0) ||
       !std::isfinite(run.sample_activation_threshold)) {
@@ -135,7 +140,14 @@ RunFacts read_run_facts(const Database& database) {
   run.sample_window_steps = meta.text("sample_window_steps");
   run.max_memory_mb = meta.number<std::uint64_t>("max_memory_mb");
   run.lost_before = meta.number<std::uint64_t>("lost_before");
+  run.imported = imported_from(meta);
   return run;
+}
+
+void check_collected(const RunFacts& run, const std::string& path) {
+  if (!run.imported) return;
+  throw StoreError(path + ": was made of a samples.json, which holds only some of the features and samples of a run: " +
+                   "it can be read, and not be gone on with or merged");
 }
 
 void write_run_facts(Database& database, const RunFacts& run) {
@@ -165,6 +177,10 @@ void write_run_facts(Database& database, const RunFacts& run) {
   put("sample_window_steps", run.sample_window_steps);
   put_number("max_memory_mb", run.max_memory_mb);
   put_number("lost_before", run.lost_before);
+  if (!run.imported) return;
+  put("imported_scope", run.imported->scope == Scope::recent ? "recent" : "all_time");
+  put("imported_top_features", std::to_string(run.imported->top_features));
+  put("imported_samples_per_feature", std::to_string(run.imported->samples_per_feature));
 }
 
 std::vector<StoredRun> read_runs(const Database& database) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "plugin/collect/sample.h"
@@ -11,6 +12,8 @@
 namespace saetap {
 
 [[nodiscard]] RunFacts read_run_facts(const Database& database);
+// Throws StoreError for an imported store: it is no part of a run, so none can go on with it or be merged with it.
+void check_collected(const RunFacts& run, const std::string& path);
 void write_run_facts(Database& database, const RunFacts& run);
 
 [[nodiscard]] std::vector<StoredRun> read_runs(const Database& database);
@@ -20,6 +23,14 @@ void write_run(Database& database, const StoredRun& run);
 [[nodiscard]] std::vector<StoredSite> read_sites(const Database& database);
 // In place of the site with the same id.
 void write_site(Database& database, const Site& site, const SiteCounts& counts, const StoredTracing& tracing);
+
+// No config asks for more, and going on with such a store would take all memory there is.
+inline constexpr std::uint32_t kMostContext = 100'000, kMostSamples = 1'000'000;
+// Far above any SAE, and small enough that a damaged count cannot ask for all memory.
+inline constexpr std::int64_t kMostFeatures = std::int64_t{1} << 26;
+
+// In an imported store's segments: a token that no sample in the samples.json had around it.
+inline constexpr std::int32_t kUnknownToken = -1;
 
 // Consecutive stored tokens around a position; empty if its own segment is not stored.
 struct TokenRun {

@@ -12,6 +12,7 @@
 #include "plugin/store/store_format.h"
 #include "plugin/store/store_tables.h"
 #include "plugin/store/stored_sequences.h"
+#include "plugin/store/token_rows.h"
 #include "plugin/store/window_shift.h"
 
 namespace saetap {
@@ -30,12 +31,15 @@ void StoreWriter::go_on(const StoreStamp& found) {
   facts.finished = false;
   write_run_facts(database, facts);
   write_run(database, run(header_.started, false, 0));
+  create_token_counts(database);
+  const std::vector<StoredSite> sites = read_sites(database);
+  for (const StoredSite& site : sites) drop_wrong_token_counts(database, site.site.id);
   // No site is in memory yet: text that only their open windows need must not go with another site's.
   StoredSequences(database, facts.sample_context_size).count_parts(SequencePool(facts.sample_context_size), {});
   transaction.commit();
   checkpoints_ = found.checkpoint;
   lost_before_ = facts.lost_before;
-  for (const StoredSite& site : read_sites(database)) {
+  for (const StoredSite& site : sites) {
     const auto open = read_part_row(database, site.site.id, PartKind::open);
     if (open && site.recent.first_step < open->first_step) {
       only_stored_before_ = std::max(only_stored_before_, open->window.first_step);

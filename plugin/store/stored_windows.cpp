@@ -68,6 +68,29 @@ KeptOfFeature StoredWindows::read(int site, const StoredWindow& window, std::uin
   return kept;
 }
 
+std::vector<FeatureStatistics> StoredWindows::statistics(const Site& site, const StoredWindow& window) const {
+  Statement select = database_.prepare(
+      window.part ? "SELECT feature, active, sum, sum_of_squares, max, nonfinite, negative FROM feature WHERE site = ? "
+                    "AND part = ?"
+                  : "SELECT feature, active, sum, sum_of_squares, max, nonfinite, negative FROM history WHERE site = ? "
+                    "AND window = ?");
+  select.bind(0, std::int64_t{site.id});
+  if (window.part) {
+    select.bind(1, std::string_view(part_name(*window.part)));
+  } else {
+    select.bind(1, stored(window.window.number));
+  }
+  std::vector<FeatureStatistics> all(static_cast<std::size_t>(site.features));
+  while (select.step()) {
+    const std::uint64_t feature = unstored(select.integer(0));
+    if (feature >= all.size()) {
+      throw StoreError(database_.path() + ": the store is damaged (a feature the site does not have)");
+    }
+    all[feature] = read_statistics(select, 1, database_.path());
+  }
+  return all;
+}
+
 bool StoredWindows::changed() const {
   return version_of(database_) != version_;
 }

@@ -41,6 +41,8 @@ class StoredWindows {
   [[nodiscard]] std::vector<StoredWindow> of(int site) const;
   // `window`: of the same site. All zeros for a feature that did nothing in it. Throws StoreError.
   [[nodiscard]] KeptOfFeature read(int site, const StoredWindow& window, std::uint32_t feature);
+  // Statistics of every feature in it, [features]; of a feature that did nothing all zeros. Throws StoreError.
+  [[nodiscard]] std::vector<FeatureStatistics> statistics(const Site& site, const StoredWindow& window) const;
   // Whether somebody saved into the file since it was opened: what was read may be of different checkpoints.
   [[nodiscard]] bool changed() const;
 

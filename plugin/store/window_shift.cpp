@@ -4,6 +4,7 @@
 
 #include "plugin/store/merged_rows.h"
 #include "plugin/store/part_rows.h"
+#include "plugin/store/token_rows.h"
 
 namespace saetap {
 namespace {
@@ -11,8 +12,17 @@ namespace {
 // A part of a site as a source of rows: in memory, or in the store.
 class Source {
  public:
-  Source(const Database& database, int site, PartKind kind) : stored_(FeatureReader(database, site, kind)) {}
+  Source(const Database& database, int site, PartKind kind)
+      : database_(&database), site_(site), kind_(kind), stored_(FeatureReader(database, site, kind)) {}
   Source(const Part& part, const ContextPool& contexts) : part_(&part), contexts_(&contexts) {}
+
+  void add_tokens(TokenCounts& counts) const {
+    if (stored_) {
+      add_token_counts(*database_, site_, kind_, counts);
+    } else {
+      counts.add(part_->tokens);
+    }
+  }
 
   FeatureRows read(std::uint32_t feature, bool with_groups, ContextPool& pool) {
     if (stored_) return stored_->read(feature, with_groups, pool);
@@ -31,10 +41,19 @@ class Source {
   }
 
  private:
+  const Database* database_ = nullptr;
+  int site_ = 0;
+  PartKind kind_ = PartKind::past;
   std::optional<FeatureReader> stored_;
   const Part* part_ = nullptr;
   const ContextPool* contexts_ = nullptr;
 };
+
+void write_past_tokens(Database& database, int site, std::span<const Source> sources) {
+  TokenCounts counts;
+  for (const Source& source : sources) source.add_tokens(counts);
+  write_token_counts(database, site, PartKind::past, counts, true);
+}
 
 void closed_to_history(Database& database, StoredSequences& sequences, const Site& site, const PartRow& closed,
                        bool with_groups) {
@@ -68,7 +87,7 @@ bool can_be_shifted(const Database& database, const SiteCollection& collection) 
 }
 
 void shift_windows(Database& database, StoredSequences& sequences, const SampleCollector& collector,
-                   const SiteCollection& collection) {
+                   const SiteCollection& collection, Redact redact) {
   const int site = collection.site->id;
   const std::optional<PartRow> closed = read_part_row(database, site, PartKind::closed);
   const std::optional<PartRow> past = read_part_row(database, site, PartKind::past);
@@ -108,6 +127,7 @@ void shift_windows(Database& database, StoredSequences& sequences, const SampleC
       for (const FeatureRows& rows_of_part : parts) release_contexts(rows_of_part, contexts);
     }
   }
+  if (redact != Redact::tokens) write_past_tokens(database, site, sources);
   write_part_row(database, site, PartKind::past, join_parts(rows));
   remove_part(database, site, PartKind::closed);
 }

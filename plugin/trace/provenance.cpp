@@ -348,29 +348,6 @@ void Provenance::learn(Reader& reader, const RowMatrix& rows) {
                        "; found by " + std::to_string(kSignatureBits) + " comparisons that survive it"};
 }
 
-Resolution Provenance::resolution_of(Reader& reader, const std::vector<Found>& found, SequenceId unresolved) const {
-  Resolution resolution;
-  resolution.positions.reserve(found.size());
-  resolution.eligible.reserve(found.size());
-  for (const auto& row : found) {
-    const auto running_number = first_row_ + reader.rows++;
-    const bool known = row.what == Found::What::origin;
-    const bool excluded = known && row.origin.counts == 0;
-    resolution.resolved += known ? 1 : 0;
-    resolution.excluded += excluded ? 1 : 0;
-    resolution.ambiguous += row.what == Found::What::ambiguous ? 1 : 0;
-    resolution.eligible.push_back(excluded ? 0 : 1);
-    if (known && row.origin.sequence != RowOrigin::kNoSequence) {
-      resolution.positions.push_back({sequences_.id(row.origin.sequence), row.origin.position});
-    } else {
-      // The sequence carries the high half, so that numbers never repeat; the highest bit stays clear: no tokens.
-      const auto high = (running_number >> 32) * 0x9E3779B97F4A7C15ull;
-      resolution.positions.push_back({(unresolved + high) & ~kHasTokens, static_cast<std::uint32_t>(running_number)});
-    }
-  }
-  return resolution;
-}
-
 std::size_t Provenance::bytes() const {
   auto bytes = sequences_.bytes() + (latest_.origins.capacity() + told_.origins.capacity()) * sizeof(RowOrigin);
   for (const auto& [key, stream] : streams_) bytes += stream->bytes();

@@ -52,6 +52,7 @@ struct Resolution {
   // [rows]. Where the token is not known: a sequence that names the run, and a running number.
   std::vector<TokenPosition> positions;
   std::vector<std::uint8_t> eligible;  // [rows], 0: the row does not count
+  std::vector<std::int32_t> tokens;    // [rows]; kNoToken: it is not known, or the row does not count
   std::int64_t resolved = 0;           // brought back to their token; excluded ones included
   std::int64_t excluded = 0;
   std::int64_t ambiguous = 0;  // several tokens could be it; not resolved
@@ -145,6 +146,7 @@ class Provenance {
   ActivationStream& stream_of_model(const std::string& name, std::size_t width);
   std::vector<RowOrigin> origins_of(std::span<const std::int32_t> tokens, std::span<const std::uint8_t> attended);
   OrderedOrigins ordered_origins(std::string name, const TokenMatrix& tokens);
+  [[nodiscard]] std::vector<std::int32_t> tokens_of(const std::vector<Found>& found) const;
   [[nodiscard]] Resolution resolution_of(Reader& reader, const std::vector<Found>& found, SequenceId unresolved) const;
 
   TraceOptions options_;

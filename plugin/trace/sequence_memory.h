@@ -15,6 +15,10 @@ class SequenceMemory : public TokenSource {
  public:
   [[nodiscard]] std::span<const std::int32_t> tokens(SequenceId sequence) const override;
   [[nodiscard]] SequenceId id(std::uint32_t slot) const { return sequences_[slot].id; }
+  // One token of the sequence in a slot; `position` lies in it. Valid until a sequence comes or goes.
+  [[nodiscard]] const std::int32_t* token(std::uint32_t slot, std::uint32_t position) const {
+    return sequences_[slot].tokens.data() + position;
+  }
 
   // The slot of a document with these tokens; it is kept while it has rows.
   std::uint32_t slot_of(std::span<const std::int32_t> document);

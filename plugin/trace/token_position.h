@@ -12,6 +12,9 @@ using SequenceId = std::uint64_t;
 
 inline constexpr SequenceId kHasTokens = SequenceId{1} << 63;
 
+// In place of a token's id where it is not known.
+inline constexpr std::int32_t kNoToken = -1;
+
 [[nodiscard]] inline bool has_tokens(SequenceId sequence) {
   return (sequence & kHasTokens) != 0;
 }

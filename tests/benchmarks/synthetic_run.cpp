@@ -84,11 +84,13 @@ Batch SyntheticRun::of(std::span<const RangeScan> found, std::span<const TokenPo
           .sums = {},
           .found = found,
           .tokens = text_,
-          .contexts = {}};
+          .contexts = {},
+          .row_tokens = row_tokens_};
 }
 
 void SyntheticRun::forget() {
   positions_ = std::vector<TokenPosition>();
+  row_tokens_ = std::vector<std::int32_t>();
   by_hash_ = std::vector<HashedRow>();
   found_ = std::vector<RangeScan>();
   contexts_ = std::vector<CandidateContexts>();
@@ -98,12 +100,14 @@ void SyntheticRun::make_positions() {
   const auto rows = static_cast<std::uint64_t>(shape_.rows);
   const auto of_sequence = static_cast<std::size_t>(shape_.rows_of_sequence);
   positions_.resize(rows);
+  row_tokens_.resize(rows);
   by_hash_.resize(rows);
   for (std::uint64_t row = 0; row < rows; ++row) {
     const std::uint64_t number = rows_so_far_ + row;
     const std::size_t position =
         spread(number % of_sequence, of_sequence, static_cast<std::size_t>(shape_.sequence_tokens), uniform());
     positions_[row] = {id_of(number / of_sequence), static_cast<std::uint32_t>(position)};
+    row_tokens_[row] = text_.tokens(positions_[row].sequence)[position];
     by_hash_[row] = {static_cast<std::uint32_t>(place_hash(positions_[row]) >> 32), static_cast<std::uint32_t>(row)};
   }
   rows_so_far_ += rows;

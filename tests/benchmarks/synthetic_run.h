@@ -76,6 +76,7 @@ class SyntheticRun {
   std::vector<FeatureSums> sums_;  // the same in every batch
   std::vector<HistogramCount> histogram_;
   std::vector<TokenPosition> positions_;
+  std::vector<std::int32_t> row_tokens_;
   std::vector<HashedRow> by_hash_;
   std::vector<RangeScan> found_;
   std::vector<CandidateContexts> contexts_;

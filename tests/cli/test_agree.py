@@ -268,15 +268,15 @@ class Agree(StoreTest):
         self.assertIn("among the 30 that the final pass keeps", lines[-3])
 
     def test_the_least_agreeing_features(self) -> None:
-        (site,) = self.ok_json("agree", self.training.path, self.final.path, "--features", 4)["sites"]
+        (site,) = self.ok_json("agree", self.training.path, self.final.path, "--top", 4)["sites"]
         recent = self.expected()["recent"]
         order = sorted(range(FEATURES), key=lambda feature: (recent.found.get(feature, 9), recent.ranks.get(feature, 9)))
         self.assertEqual([one["feature"] for one in site["least_agreeing"]], order[:4])
         dead_in_the_end = next(one for one in site["least_agreeing"] if one["feature"] == 2)
         self.assertEqual((site["listed"], dead_in_the_end["found"], dead_in_the_end["rank_correlation"]), ("recent", 0, None))
-        (site,) = self.ok_json("agree", self.training.path, self.final.path, "--features", 4, "--all-time")["sites"]
+        (site,) = self.ok_json("agree", self.training.path, self.final.path, "--top", 4, "--all-time")["sites"]
         self.assertEqual((site["listed"], len(site["least_agreeing"])), ("all_time", 4))
-        said = self.ok("agree", self.training.path, self.final.path, "--features", 4)
+        said = self.ok("agree", self.training.path, self.final.path, "--top", 4)
         self.assertIn("the features that agree least, recent steps\nfeature  found  top 10  ranks", said)
 
     def test_sites_pair_by_name_and_else_it_is_said(self) -> None:

@@ -24,7 +24,23 @@ COMMANDS = (
     ("features", "--json", "--all-time"),
     ("show", "2"),
     ("show", "2", "--json", "--all-time"),
+    ("compare", "2", "0", "--color", "always"),
     ("report", "-o", "-"),
+    ("report", "-o", "-", "--html", "--all-time"),
+    ("report", "--json"),
+    ("export", "--all"),
+    ("export", "--all-time", "--format", "csv"),
+    ("plot", "distribution", "-o", "-"),
+    ("plot", "max-density", "-o", "-"),
+    ("plot", "map", "-o", "-"),
+    ("plot", "samples", "2", "-o", "-", "--all-time"),
+    ("plot", "windows", "2", "--json"),
+    ("similar", "2"),
+    ("similar", "--all", "--json"),
+    ("similar", "--all", "--by", "places", "--top", "2"),
+    ("cluster", "-k", "2", "--all-time"),
+    ("cluster", "--by", "places", "--json"),
+    ("map",),
 )
 NAMES = (
     "two\nlines",
@@ -80,7 +96,7 @@ class HostileTest(StoreTest):
     def all_end_well(self, store: Path) -> set[int]:
         statuses = {self.ends_well(name, store, *rest) for name, *rest in COMMANDS}
         # Beside a sound one, as the training and as the final pass.
-        beside = (("agree", store, self.sound), ("agree", self.sound, store, "--json", "--features", 3))
+        beside = (("agree", store, self.sound), ("agree", self.sound, store, "--json", "--top", 3))
         return statuses | {self.ends_well(*arguments) for arguments in beside} | {self.merging_ends_well(store)}
 
 

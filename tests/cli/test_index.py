@@ -143,6 +143,12 @@ class WhatIsWritten(IndexTest):
         config.write_text('{"saetap": {' + said[2].removeprefix("config     ") + "}}", encoding="utf-8")
         self.assertEqual(saetap("record", "--config", config, "--", "true").returncode, 0)
 
+    def test_the_same_as_json(self) -> None:
+        out = self.folder / "said.json.saetap-index"
+        said = self.ok_json("index", "--activations", self.acts, "--tokens", self.tokens, "-o", out)
+        self.assertEqual(said, {"output": str(out), "name": "said.json", "rows": 240, "width": 64, "sequences": 24,
+                                "bytes": out.stat().st_size, "exact_only": True, "config": {"tokens": {"index": [str(out)]}}})
+
 
 class Usage(IndexTest):
     def test_wrong_usage_is_status_2(self) -> None:

@@ -108,7 +108,8 @@ class Pipeline {
     for (std::size_t range = 0; range < 2; ++range) {
       scan_contexts(view, found[range].candidates, around, contexts[range]);
     }
-    collector.on_batch({site, step, Phase::train, count, counted, positions, sums, found, sequences, contexts});
+    const std::vector<std::int32_t> tokens = tokens_of(positions, eligible);
+    collector.on_batch({site, step, Phase::train, count, counted, positions, sums, found, sequences, contexts, tokens});
   }
 
   // A whole sequence, one row per token.
@@ -117,6 +118,18 @@ class Pipeline {
     std::vector<TokenPosition> positions;
     for (std::uint32_t i = 0; i < tokens.size(); ++i) positions.push_back({id, i});
     batch(step, rows, positions);
+  }
+
+  // As the trace stage gives them.
+  [[nodiscard]] std::vector<std::int32_t> tokens_of(const std::vector<TokenPosition>& positions,
+                                                    const std::vector<std::uint8_t>& eligible) const {
+    std::vector<std::int32_t> tokens;
+    for (std::size_t row = 0; row < positions.size(); ++row) {
+      const auto text = sequences.tokens(positions[row].sequence);
+      const bool known = positions[row].position < text.size() && (eligible.empty() || eligible[row] != 0);
+      tokens.push_back(known ? text[positions[row].position] : kNoToken);
+    }
+    return tokens;
   }
 
   TokenText token_text;

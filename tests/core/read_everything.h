@@ -31,7 +31,12 @@ inline void read_feature(const StoreReader& store, int site, std::uint32_t featu
   });
   try_to(refusals, [&] { (void)store.histogram(site, feature, scope).quantile(0.5); });
   for (const Sample& sample : samples) {
-    try_to(refusals, [&] { (void)store.context(sample, 20, 20); });
+    try_to(refusals, [&] {
+      const Context context = store.context(sample, 20, 20);
+      if (!context.tokens.empty() && context.activating >= context.tokens.size()) {
+        refusals.emplace_back("a sample outside of its own context");
+      }
+    });
   }
 }
 
@@ -51,6 +56,7 @@ inline std::vector<std::string> read_everything(const std::string& path) {
         try_to(refusals, [&] { (void)store.statistics(site, Scope::all_time); });
       }
       try_to(refusals, [&] { (void)store.decoder_directions(site); });
+      try_to(refusals, [&] { (void)store.token_counts(site, Scope::all_time); });
       for (std::int64_t feature = 0; feature < std::min(kMost, stored.site.features); ++feature) {
         read_feature(store, site, static_cast<std::uint32_t>(feature), Scope::all_time, refusals);
       }

@@ -26,6 +26,7 @@ inline std::vector<std::string> stored_rows(const std::string& path) {
       {"feature", "SELECT * FROM feature ORDER BY site, part, feature"},
       {"sample", "SELECT * FROM sample ORDER BY site, part, feature"},
       {"random_sample", "SELECT * FROM random_sample ORDER BY site, part, feature"},
+      {"token_count", "SELECT * FROM token_count ORDER BY site, part, block"},
       {"past_window", "SELECT * FROM past_window ORDER BY site, window"},
       {"history", "SELECT * FROM history ORDER BY site, window, feature"},
       {"sequence", "SELECT * FROM sequence ORDER BY id, segment"},

@@ -164,6 +164,9 @@ TEST_CASE("figures keep the digits that matter and never round to all or nothing
   CHECK(saetap::count_text(123456) == "123,456");
   CHECK(saetap::percent_text(0) == "0 %");
   CHECK(saetap::percent_text(1) == "100 %");
+  // As a mean of shares may come out: one step of a double from 1.
+  CHECK(saetap::percent_text(0.9999999999999999) == "100 %");
+  CHECK(saetap::percent_text(1.0000000000000002) == "100 %");
   CHECK(saetap::percent_text(0.3124) == "31.2 %");
   CHECK(saetap::percent_text(0.00412) == "0.41 %");
   CHECK(saetap::percent_text(0.000031) == "0.0031 %");
@@ -180,11 +183,13 @@ TEST_CASE("figures keep the digits that matter and never round to all or nothing
 }
 
 TEST_CASE("Markdown shows escaped text as it is") {
-  CHECK(saetap::markdown_escaped("a*b_c|d<e>`f`#[g]") == "a\\*b\\_c\\|d\\<e\\>\\`f\\`\\#\\[g\\]");
+  CHECK(saetap::markdown_escaped("a*b_c|d<e>`f`#[g]") == "a\\*b\\_c\\|d\\<e>\\`f\\`#\\[g\\]");
   CHECK(saetap::markdown_escaped("R&D \\ $x$ ~y~") == "R&amp;D \\\\ \\$x\\$ \\~y\\~");
-  CHECK(saetap::markdown_bold("Nod") == "**Nod**");
-  CHECK(saetap::markdown_bold(".") == "<b>.</b>");  // asterisks beside a full stop are not bold
-  CHECK(saetap::markdown_bold("[PAD]") == "<b>\\[PAD\\]</b>");
+  CHECK(saetap::markdown_bold("Nod", 'a', 'b') == "**Nod**");
+  CHECK(saetap::markdown_bold(".", 'd', ' ') == "<b>.</b>");  // asterisks beside a full stop are not bold
+  CHECK(saetap::markdown_bold("[PAD]", ' ', '\n') == "**\\[PAD\\]**");
+  CHECK(saetap::markdown_bold("[PAD]", ' ', 's') == "<b>\\[PAD\\]</b>");
+  CHECK(saetap::markdown_bold(" a", ' ', ' ') == "<b> a</b>");
 }
 
 TEST_CASE("a quoted command reads back as the same words") {

@@ -3,131 +3,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <map>
 #include <random>
 #include <set>
-#include <tuple>
 
 #include "plugin/store/store_format.h"
+#include "tests/core/brute_force.h"
 #include "tests/core/pipeline.h"
 
 using namespace saetap;
-using saetap::testing::Pipeline;
-using saetap::testing::Row;
+using namespace saetap::testing;
 
 namespace {
-
-// Everything that one feature was seen to do, in the plainest form.
-struct Seen {
-  std::uint64_t window;
-  Sample sample;  // any activation, negative and NaN too
-};
-
-// What was seen of each feature, and the windows in which a row counted.
-struct Record {
-  std::vector<std::vector<Seen>> features;
-  std::map<std::uint64_t, std::uint64_t> eligible;  // by window
-};
-
-// Boundaries written down for the growing rule: 32, +40, +50, +62, +77, +96, +120, +150, +187, +233, +291, +363, +453.
-std::uint64_t window_number(const WindowRule& rule, std::uint64_t step) {
-  if (rule.kind == WindowRule::Kind::single) return 0;
-  if (rule.kind == WindowRule::Kind::fixed) return step / rule.fixed_steps;
-  const std::vector<std::uint64_t> ends{32, 72, 122, 184, 261, 357, 477, 627, 814, 1047, 1338, 1701, 2154};
-  return static_cast<std::uint64_t>(std::upper_bound(ends.begin(), ends.end(), step) - ends.begin());
-}
-
-// The windows that a scope covers: all, or the last two in which anything was collected.
-std::set<std::uint64_t> covered(const Record& record, Scope scope) {
-  std::set<std::uint64_t> windows;
-  for (auto it = record.eligible.rbegin(); it != record.eligible.rend(); ++it) {
-    if (scope == Scope::all_time || windows.size() < 2) windows.insert(it->first);
-  }
-  return windows;
-}
-
-// What a sample is like: samples with the same key are.
-using Likeness = std::vector<std::int64_t>;
-using LikenessOf = std::function<Likeness(const Sample&)>;
-
-// The strongest first; of those that are alike only the first `most_alike`, if that is not 0.
-std::vector<Sample> brute_force(const std::vector<Seen>& seen, const std::set<std::uint64_t>& windows, std::size_t k,
-                                float threshold, std::size_t most_alike, const LikenessOf& likeness) {
-  std::map<std::pair<SequenceId, std::uint32_t>, Sample> best;
-  for (const Seen& one : seen) {
-    const Sample& sample = one.sample;
-    if (!windows.contains(one.window) || !std::isfinite(sample.activation)) continue;
-    if (sample.activation == 0 || std::abs(sample.activation) < threshold) continue;
-    const auto [at, added] = best.try_emplace({sample.sequence, sample.position}, sample);
-    const auto rank = [](const Sample& s) { return std::tuple(std::abs(s.activation), s.step, s.activation); };
-    if (!added && rank(sample) > rank(at->second)) {
-      at->second = sample;
-    }
-  }
-  std::vector<Sample> sorted;
-  for (const auto& [place, sample] : best) sorted.push_back(sample);
-  // The map is in order of the place; a stable sort keeps that order among equals.
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const Sample& a, const Sample& b) { return std::abs(a.activation) > std::abs(b.activation); });
-  std::map<Likeness, std::size_t> met;
-  std::vector<Sample> kept;
-  for (const Sample& sample : sorted) {
-    if (kept.size() < k && (most_alike == 0 || met[likeness(sample)]++ < most_alike)) kept.push_back(sample);
-  }
-  return kept;
-}
-
-FeatureStatistics brute_statistics(const std::vector<Seen>& seen, const std::set<std::uint64_t>& windows) {
-  FeatureStatistics statistics;
-  for (const Seen& one : seen) {
-    const double value = one.sample.activation;
-    if (!windows.contains(one.window)) continue;
-    if (!std::isfinite(value)) {
-      ++statistics.nonfinite;
-    } else if (value != 0) {
-      ++statistics.active;
-      statistics.negative += value < 0 ? 1 : 0;
-      statistics.sum += value;
-      statistics.sum_of_squares += value * value;
-      if (std::pair(std::abs(value), value) > std::pair<double, double>(std::abs(statistics.max), statistics.max)) {
-        statistics.max = one.sample.activation;
-      }
-    }
-  }
-  return statistics;
-}
-
-// Every active place with its latest activation, the k with the smallest hashes.
-std::vector<Sample> brute_random(const std::vector<Seen>& seen, const std::set<std::uint64_t>& windows, std::size_t k) {
-  std::map<std::pair<SequenceId, std::uint32_t>, Sample> latest;
-  for (const Seen& one : seen) {
-    const Sample& sample = one.sample;
-    if (!windows.contains(one.window) || !std::isfinite(sample.activation) || sample.activation == 0) continue;
-    const auto [at, added] = latest.try_emplace({sample.sequence, sample.position}, sample);
-    const auto rank = [](const Sample& s) { return std::tuple(s.step, std::abs(s.activation), s.activation); };
-    if (!added && rank(sample) > rank(at->second)) at->second = sample;
-  }
-  std::map<std::uint64_t, Sample> by_hash;
-  for (const auto& [place, sample] : latest) by_hash[place_hash({place.first, place.second})] = sample;
-  std::vector<Sample> first;
-  for (const auto& [hash, sample] : by_hash) {
-    if (first.size() < k) first.push_back(sample);
-  }
-  return first;
-}
-
-ActivationHistogram brute_histogram(const std::vector<Seen>& seen, const std::set<std::uint64_t>& windows) {
-  ActivationHistogram histogram;
-  for (const Seen& one : seen) {
-    const float value = one.sample.activation;
-    if (!windows.contains(one.window) || !std::isfinite(value) || value == 0) continue;
-    const auto bin = std::floor(std::log2(std::abs(double{value})) * kBinsPerOctave + 1e-9) + 127 * kBinsPerOctave;
-    histogram.add(static_cast<std::uint32_t>(bin), 1);
-  }
-  return histogram;
-}
 
 class RandomRun {
  public:
@@ -136,7 +24,7 @@ class RandomRun {
     for (std::size_t i = 0; i < 1 + pick(6); ++i) {
       std::vector<std::int32_t> tokens(1 + pick(200));
       const std::size_t words = pick(2) == 0 ? 1000 : 2;  // two: the same text comes round again and again
-      const std::int32_t first = pick(5) == 0 ? 65000 : 0;
+      const std::int32_t first = std::vector<std::int32_t>{0, 0, 0, 65000, 2'096'600, 2'147'480'000}[pick(6)];
       for (std::int32_t& token : tokens) token = first + static_cast<std::int32_t>(pick(words));
       if (pick(3) == 0) std::fill(tokens.begin(), tokens.end(), 7);
       texts_[pipeline_.sequences.add(tokens)] = tokens;
@@ -188,6 +76,7 @@ class RandomRun {
     for (const Scope scope : {Scope::recent, Scope::all_time}) {
       const std::set<std::uint64_t> windows = covered(record_, scope);
       const std::vector<FeatureStatistics> statistics = store.statistics(0, scope);
+      REQUIRE(store.token_counts(0, scope) == brute_tokens(record_, windows));
       for (std::uint32_t feature = 0; feature < record_.features.size(); ++feature) {
         const std::vector<Sample> samples = store.samples(0, feature, scope);
         REQUIRE(samples == expected(feature, windows, k()));
@@ -240,7 +129,7 @@ class RandomRun {
     options.random_samples_per_feature = static_cast<std::uint32_t>(pick(6));
     if (pick(3) == 0) options.limit = {SampleLimit::Alike::same_sequence, static_cast<std::uint32_t>(1 + pick(3))};
     if (pick(3) == 0) options.limit = {SampleLimit::Alike::same_text, 1};
-    if (pick(3) == 0) options.most_bytes = 2000 + pick(60000);
+    if (pick(3) == 0) options.most_bytes = 2000 + pick(100000);
     return options;
   }
 
@@ -283,7 +172,11 @@ class RandomRun {
         const Sample sample{sequence, row.back(), position, static_cast<std::uint32_t>(step)};
         if (eligible.back() != 0) record_.features[feature].push_back({window, sample});
       }
-      if (eligible.back() != 0) ++record_.eligible[window];
+      if (eligible.back() == 0) continue;
+      ++record_.eligible[window];
+      const auto& [sequence, position] = positions.back();
+      const bool known = texts_.contains(sequence) && sequence != forgotten_;
+      if (known) record_.tokens.emplace_back(window, texts_.at(sequence)[position]);
     }
     pipeline_.batch(step, rows, positions, eligible);
   }

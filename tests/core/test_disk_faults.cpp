@@ -59,7 +59,7 @@ std::string content(const std::string& path) {
   REQUIRE(sound.text(0) == "ok");
   std::string all;
   for (const char* table : {"site", "part", "feature", "sample", "random_sample", "history", "sequence", "decoder",
-                            "meta WHERE key NOT IN ('saved', 'checkpoint')"}) {
+                            "token_count", "meta WHERE key NOT IN ('saved', 'checkpoint')"}) {
     Statement columns =
         database.prepare(("SELECT group_concat('quote(' || name || ')', '||'' ''||') FROM pragma_table_info('" +
                           std::string(table).substr(0, std::string_view(table).find(' ')) + "')")

@@ -157,6 +157,23 @@ TEST_CASE("rows that cannot be are refused, and cost no memory") {
       {"DELETE FROM decoder; INSERT INTO decoder VALUES(0, 1, zeroblob(72))", "a decoder block is missing"},
       {"DELETE FROM decoder; INSERT INTO decoder VALUES(0, 0, zeroblob(70))", "decoder directions of another size"},
       {"INSERT INTO decoder VALUES(0, 1, zeroblob(1 << 24))", "decoder directions of another size"},
+      {"UPDATE token_count SET counts = zeroblob(7)", "impossible tokens in token_count"},
+      {"UPDATE token_count SET counts = zeroblob(513 * 8)", "impossible tokens in token_count"},
+      {"UPDATE token_count SET counts = zeroblob(1 << 26)", "impossible tokens in token_count"},
+      {"UPDATE token_count SET counts = x''", "read"},
+      {"UPDATE token_count SET block = -1", "impossible tokens in token_count"},
+      {"UPDATE token_count SET block = 4096", "impossible tokens in token_count"},
+      {"UPDATE token_count SET block = 1 << 62", "impossible tokens in token_count"},
+      {"UPDATE token_count SET block = 4095", "read"},
+      {"UPDATE token_count SET counts = x'FFFFFFFFFFFFFFFF'", "more rows of tokens than can be"},
+      {"UPDATE token_count SET counts = x'FFFFFFFFFFFFFF3F'", "more rows of tokens than can be"},
+      {"UPDATE token_count SET counts = x'FFFFFF0000000000'", "read"},
+      {"UPDATE token_count SET counts = x'FFFFFFFFFFFFFF7F' WHERE part = 'past'", "more rows of tokens than can be"},
+      {"ALTER TABLE token_count RENAME TO t; CREATE TABLE token_count(site, part, block, counts); INSERT INTO "
+       "token_count SELECT * FROM t; INSERT INTO token_count SELECT * FROM t",
+       "tokens counted twice"},
+      {"DROP TABLE token_count; CREATE TABLE token_count(site, part, block)", "no such column"},
+      {"DROP TABLE token_count", "read"},
       {"UPDATE sequence SET length = -1, kept = -1", "read"},
       {"UPDATE sequence SET tokens = x'0102030405'", "read"},
       {"UPDATE sequence SET tokens = zeroblob(1 << 20)", "read"},
@@ -201,6 +218,22 @@ TEST_CASE("rows that cannot be are refused, and cost no memory") {
                std::size(damages), "nothing: what is sound is read, the rest refused in a line");
 }
 
+TEST_CASE("a store that says it was imported, and of which any token is not known, is read") {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("unknown.saetap");
+  for (const int token : {0, 1, 7, 40, 63}) {  // of each segment
+    CAPTURE(token);
+    const std::string bytes = std::to_string(4 * token);
+    write_bytes(path, rich_store());
+    change(path,
+           "INSERT INTO meta VALUES('imported_scope', 'recent'), ('imported_top_features', '10'), "
+           "('imported_samples_per_feature', '10')");
+    change(path, "UPDATE sequence SET tokens = CAST(substr(tokens, 1, " + bytes +
+                     ") || x'FFFFFFFF' || substr(tokens, " + bytes + " + 5) AS BLOB) WHERE length(tokens) > " + bytes);
+    CHECK(complaint(path) == "read");
+  }
+}
+
 TEST_CASE("a table that is a query is refused: it may never end") {
   const TemporaryFolder folder;
   const std::string path = folder.file("query.saetap");
@@ -209,7 +242,8 @@ TEST_CASE("a table that is a query is refused: it may never end") {
                                  "0 AS site, 'open' AS part, 0 AS feature, i AS active, i AS sum, i AS "
                                  "sum_of_squares, 0 AS max, 0 AS nonfinite, 0 AS negative, 0 AS "
                                  "first_bin, x'' AS bins"},
-                                {"token", "i AS id, x'41' AS text"}};
+                                {"token", "i AS id, x'41' AS text"},
+                                {"token_count", "0 AS site, 'open' AS part, i AS block, x'' AS counts"}};
   for (const auto& named : tables) {
     const std::string& table = named[0];
     const std::string& columns = named[1];

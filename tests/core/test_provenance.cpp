@@ -50,6 +50,7 @@ TEST_CASE("each reader finds the stream its rows come from") {
   const auto earlier = sequence_id(std::vector<std::int32_t>{1, 2, 3});
   const auto later = sequence_id(std::vector<std::int32_t>{4, 5, 6});
   CHECK(found.positions == std::vector<TokenPosition>{{later, 2}, {earlier, 0}, {later, 0}});
+  CHECK(found.tokens == std::vector<std::int32_t>{6, 1, 4});
   CHECK(std::ranges::equal(provenance.tokens().tokens(later), std::vector<std::int32_t>{4, 5, 6}));
 
   CHECK(provenance.resolve(1, rows(numbers(3, 100)), kUnresolved).resolved == 3);
@@ -66,6 +67,7 @@ TEST_CASE("what is not found keeps its running number") {
   CHECK(first.positions == std::vector<TokenPosition>{{kUnresolved, 0}, {kUnresolved, 1}, {kUnresolved, 2}});
   CHECK(second.positions == std::vector<TokenPosition>{{kUnresolved, 3}, {kUnresolved, 4}});
   CHECK(first.eligible == std::vector<std::uint8_t>{1, 1, 1});
+  CHECK(first.tokens == std::vector<std::int32_t>(3, kNoToken));
 }
 
 TEST_CASE("sequences are forgotten with their last row, and repeats are one sequence") {
@@ -90,6 +92,7 @@ TEST_CASE("ignored ids are stripped from the ends and excluded inside; so are fi
   provenance.record("m", {tokens, 9, {}}, rows(numbers(9, 1)));
   const auto found = provenance.resolve(0, rows(numbers(9, 1)), kUnresolved);
   CHECK(found.eligible == std::vector<std::uint8_t>{0, 0, 0, 0, 1, 0, 1, 0, 0});
+  CHECK(found.tokens == std::vector<std::int32_t>{-1, -1, -1, -1, 6, -1, 7, -1, -1});
   const auto stripped = sequence_id(std::vector<std::int32_t>{5, 6, 101, 7});
   CHECK(found.positions[4] == TokenPosition{stripped, 1});
   CHECK(found.positions[6] == TokenPosition{stripped, 3});

@@ -202,6 +202,55 @@ TEST_CASE("of two processes that go on with one store at once the later has it, 
       "resume", "two processes resume one store at once: the later has it, the other goes on beside it", 1, "nothing");
 }
 
+TEST_CASE("a store that was written before tokens were counted is gone on with: they are counted from then on") {
+  CollectorOptions options;
+  options.window_rule = {WindowRule::Kind::fixed, 2};
+  Pipeline first(1, options);
+  for (std::uint64_t step = 0; step < 5; ++step) first.sequence(step, {1, 2}, {Row{1.0f}, Row{2.0f}});
+  first.checkpoint();
+  const std::string path = first.folder.file("samples.saetap");
+  Database(path, Database::Mode::read_write).execute("DROP TABLE token_count");
+  CHECK(StoreReader(path).token_counts(0, Scope::all_time).empty());
+  auto second = resumed(path, first, options, "second");
+  for (std::uint64_t step = 5; step < 9; ++step) {
+    second->sequence(step, {2, 3}, {Row{1.0f}, Row{2.0f}});
+    second->checkpoint();
+  }
+  const StoreReader store(path);
+  CHECK(store.token_counts(0, Scope::all_time) == std::vector<std::pair<std::int32_t, std::uint64_t>>{{2, 4}, {3, 4}});
+  CHECK(store.sites()[0].all_time.eligible == 18);
+}
+
+TEST_CASE("counts of tokens that an older saetap left standing for other windows are not known") {
+  CollectorOptions options;
+  options.window_rule = {WindowRule::Kind::fixed, 4};
+  Pipeline first(1, options);
+  for (std::uint64_t step = 0; step < 12; ++step) first.sequence(step, {1, 2}, {Row{1.0f}, Row{2.0f}});
+  first.checkpoint();
+  // It shifted the windows and left the table as it was.
+  const std::string path = first.folder.file("samples.saetap");
+  Database(path, Database::Mode::read_write).execute("CREATE TABLE kept AS SELECT * FROM token_count");
+  REQUIRE(StoreReader(path).token_counts(0, Scope::recent).size() == 2);
+  first.sequence(12, {1}, {Row{1.0f}});
+  first.checkpoint();
+  Database(path, Database::Mode::read_write)
+      .execute("DELETE FROM token_count; INSERT INTO token_count SELECT * FROM kept; DROP TABLE kept");
+  for (const Scope scope : {Scope::recent, Scope::all_time}) CHECK(StoreReader(path).token_counts(0, scope).empty());
+  merge_stores({path}, first.folder.file("merged.saetap"));
+  CHECK(StoreReader(first.folder.file("merged.saetap")).token_counts(0, Scope::all_time).empty());
+
+  auto second = resumed(path, first, options, "second");
+  for (std::uint64_t step = 13; step < 20; ++step) {
+    second->sequence(step, {700, 900}, {Row{1.0f}, Row{2.0f}});
+    second->checkpoint();
+  }
+  // What is counted from then on, and of it all.
+  const StoreReader store(path);
+  CHECK(store.token_counts(0, Scope::all_time) ==
+        std::vector<std::pair<std::int32_t, std::uint64_t>>{{700, 7}, {900, 7}});
+  CHECK(store.sites()[0].all_time.eligible == 39);
+}
+
 TEST_CASE("a store that is damaged is not gone on with") {
   Pipeline first(40);
   std::mt19937 random(1);

@@ -1,6 +1,7 @@
 // All samples of a site at once, held against asking for each.
 #include <doctest/doctest.h>
 
+#include "integrations/analysis/shared_samples.h"
 #include "integrations/analysis/site_samples.h"
 #include "tests/core/rich_store.h"
 
@@ -59,4 +60,27 @@ TEST_CASE("a sample whose text is not stored has no token") {
   }
   CHECK(lost > 0);
   CHECK(kept > 0);
+}
+
+TEST_CASE("places dealt out at random are as many for each feature, and different ones") {
+  // Four features, active at the same places: of two dealt out at random one in four would meet itself.
+  saetap::testing::RichRun run(4);
+  for (std::uint64_t step = 0; step < 3; ++step) {
+    std::vector<std::int32_t> tokens(10, static_cast<std::int32_t>(step));
+    const saetap::testing::Row row(4, 1.0f);
+    run.sequence(step, tokens, std::vector<saetap::testing::Row>(10, row));
+  }
+  const saetap::StoreReader store = run.saved();
+  const auto samples = SiteSamples::read(store, store.sites().front(), Scope::all_time, SampleKind::strongest);
+  const saetap::SampleRows places = saetap::SampleRows::of_places(samples);
+  std::size_t shared = 0;
+  for (const std::uint64_t seed : {1u, 2u, 3u, 4u, 5u}) {
+    const saetap::SampleRows dealt = places.shuffled(seed);
+    for (std::uint32_t feature = 0; feature < 4; ++feature) {
+      REQUIRE(places.samples(feature) > 2);
+      CHECK(dealt.samples(feature) == places.samples(feature));
+      shared += dealt.sharing_with(feature).size();
+    }
+  }
+  CHECK(shared > 0);
 }

@@ -106,6 +106,33 @@ TEST_CASE("a merged store counts what all ranks saw, and the steps that they mad
   CHECK(store.runs()[1].steps == 3);
 }
 
+TEST_CASE("of a store that was written before tokens were counted none are counted in what it is merged into") {
+  Pipeline one(1), two(1);
+  two.header.run_id = "run-2";
+  train(one, 5);
+  train(two, 6);
+  one.checkpoint(true);
+  two.checkpoint(true);
+  Database(one.folder.file("samples.saetap"), Database::Mode::read_write).execute("DROP TABLE token_count");
+  const TemporaryFolder folder;
+  const std::string output = folder.file("merged.saetap");
+  merge_stores({one.folder.path(), two.folder.path()}, output);
+  const StoreReader store(output);
+  CHECK(store.token_counts(0, Scope::recent) == std::vector<std::pair<std::int32_t, std::uint64_t>>{{6, 1}});
+  CHECK(store.sites()[0].recent.eligible == 2);
+  // More rows of tokens than rows: left standing by a program that did not know of them, and so not known.
+  for (const auto* pipeline : {&one, &two}) {
+    const std::string path = pipeline->folder.file("samples.saetap");
+    Database(path, Database::Mode::read_write)
+        .execute((std::string("CREATE TABLE IF NOT EXISTS token_count(site, part, block, counts);") +
+                  "DELETE FROM token_count; INSERT INTO token_count VALUES(0, 'open', 0, x'FFFFFFFFFFFFFF6F')")
+                     .c_str());
+  }
+  const std::string again = folder.file("again.saetap");
+  CHECK(why({one.folder.path(), two.folder.path()}, again).empty());
+  CHECK(StoreReader(again).token_counts(0, Scope::recent).empty());
+}
+
 TEST_CASE("sites are matched by name, whatever order they were met in") {
   Pipeline one(2), two(2), other(3);
   two.header.run_id = "run-2";

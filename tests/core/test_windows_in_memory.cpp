@@ -35,14 +35,15 @@ const Part* part_of(const Pipeline& pipeline, PartKind kind) {
   return pipeline.collector.sites().at(0).part(kind);
 }
 
-// The features whose rows of a table are written while it lives.
+// The features (or what another column says) whose rows of a table are written while it lives.
 class WrittenRows {
  public:
-  WrittenRows(const std::string& path, const std::string& table) : path_(path), table_(table) {
+  WrittenRows(const std::string& path, const std::string& table, const std::string& column = "feature")
+      : path_(path), table_(table) {
     Database database(path_, Database::Mode::read_write);
     database.execute("CREATE TABLE IF NOT EXISTS written(name TEXT, feature INTEGER); DELETE FROM written");
     const auto trigger = "CREATE TRIGGER IF NOT EXISTS of_" + table_ + " AFTER INSERT ON " + table_ +
-                         " BEGIN INSERT INTO written VALUES('" + table_ + "', NEW.feature); END";
+                         " BEGIN INSERT INTO written VALUES('" + table_ + "', NEW." + column + "); END";
     database.execute(trigger.c_str());
   }
   [[nodiscard]] std::multiset<std::int64_t> features() const {
@@ -158,6 +159,36 @@ TEST_CASE("a checkpoint writes the samples of those features alone whose samples
   CHECK(store.statistics(0, Scope::recent)[1].active == 5);
 }
 
+TEST_CASE("a checkpoint writes the counts of those blocks of tokens alone of which there were rows") {
+  Pipeline pipeline(1);
+  pipeline.sequence(0, {1, 600, 600, 5000}, std::vector<Row>(4, Row{1}));
+  pipeline.checkpoint();
+  const std::string path = pipeline.folder.file("samples.saetap");
+  const WrittenRows written(path, "token_count", "block");
+  pipeline.sequence(1, {600, 700, 2000}, std::vector<Row>(3, Row{1}));
+  pipeline.checkpoint();
+  CHECK(written.features() == std::multiset<std::int64_t>{1, 3});
+  pipeline.checkpoint();
+  CHECK(written.features() == std::multiset<std::int64_t>{1, 3});
+  const std::vector<std::pair<std::int32_t, std::uint64_t>> expected{{1, 1}, {600, 3}, {700, 1}, {2000, 1}, {5000, 1}};
+  CHECK(StoreReader(path).token_counts(0, Scope::recent) == expected);
+}
+
+TEST_CASE("ids that no vocabulary has are counted nowhere, and cost no memory") {
+  Pipeline pipeline(1);
+  pipeline.sequence(0, {2'097'151, 7}, std::vector<Row>(2, Row{1}));
+  const std::size_t before = part_of(pipeline, PartKind::open)->tokens.bytes();
+  for (const std::int32_t id : {2'097'152, 2'147'483'647, -2, -2'147'483'647 - 1}) {
+    pipeline.sequence(0, {id}, {Row{1}});
+  }
+  CHECK(part_of(pipeline, PartKind::open)->tokens.bytes() == before);
+  CHECK(before < 100'000);
+  const std::vector<std::pair<std::int32_t, std::uint64_t>> expected{{7, 1}, {2'097'151, 1}};
+  const StoreReader store = pipeline.saved();
+  CHECK(store.token_counts(0, Scope::recent) == expected);
+  CHECK(store.sites()[0].recent.eligible == 6);
+}
+
 TEST_CASE("memory stays within its bound, with one warning") {
   CollectorOptions options;
   options.most_bytes = std::size_t{2} << 20;
@@ -187,7 +218,7 @@ TEST_CASE("memory stays within its bound, with one warning") {
 
 TEST_CASE("windows that cannot be saved do not eat the samples: the oldest give up their own") {
   auto options = fixed_windows(1);
-  options.most_bytes = std::size_t{2} << 20;
+  options.most_bytes = std::size_t{5} << 19;
   options.max_samples_per_feature = 10;
   options.random_samples_per_feature = 0;
   Pipeline pipeline(20, options);

@@ -232,3 +232,49 @@ TEST_CASE("what is saved holds the strongest activations, the statistics and the
   REQUIRE(directions.size() == static_cast<std::size_t>(expected.numel()));
   CHECK(std::equal(directions.begin(), directions.end(), expected.const_data_ptr<float>()));
 }
+
+TEST_CASE("the store counts the tokens of the rows that counted, where they are known") {
+  struct Way {
+    int behind;  // calls that a device is behind; -1: all is on the host
+    Redact redact;
+  };
+  for (const auto& [behind, redact] : {Way{-1, Redact::nothing}, Way{3, Redact::text}, Way{-1, Redact::tokens}}) {
+    at::manual_seed(17);
+    const Folder folder;
+    auto config = config_for(folder);
+    config.redact = redact;
+    config.sample_window_steps = {WindowRule::Kind::fixed, 2};
+    config.tokens.ignore_token_ids = std::vector<std::int32_t>{7};
+    config.tokens.document_boundary_ids = std::vector<std::int32_t>{};
+    auto* session = new Session(config, "test");
+    if (behind >= 0) session->take_host_for_device(behind);
+    session->start();
+    auto model = prefix_model(kVocabulary, kWidth);
+    auto sae = sae_module("TopKSAE", kTopKSource, kWidth, kFeatures);
+    std::map<std::int32_t, std::uint64_t> recent, all_time;
+    std::uint64_t known = 0;
+    for (int step = 0; step < 7; ++step) {
+      const auto corpus = run_model(model, 6, 11);
+      const auto order = at::randperm(66, at::kLong).slice(0, 0, 40);
+      const auto ids = corpus.tokens.flatten().index_select(0, order);
+      for (int64_t i = 0; i < ids.numel(); ++i) {
+        const auto id = static_cast<std::int32_t>(ids[i].item<int64_t>());
+        if (id == 7) continue;
+        ++known;
+        ++all_time[id];
+        if (step >= 4) ++recent[id];  // windows of two steps: the third one is the newest closed
+      }
+      // Rows that no model returned count, and are of no token.
+      run(sae, at::cat({corpus.rows.index_select(0, order), at::randn({5, kWidth})}), 0);
+      if (step % 3 == 2) CHECK(session->checkpoint());
+    }
+    session->finish();
+
+    const StoreReader store(folder.path());
+    using Counts = std::vector<std::pair<std::int32_t, std::uint64_t>>;
+    CHECK(store.sites().at(0).all_time.eligible == known + 7 * 5);
+    const bool kept = redact != Redact::tokens;
+    CHECK(store.token_counts(0, Scope::recent) == (kept ? Counts(recent.begin(), recent.end()) : Counts()));
+    CHECK(store.token_counts(0, Scope::all_time) == (kept ? Counts(all_time.begin(), all_time.end()) : Counts()));
+  }
+}

@@ -1,4 +1,5 @@
 """saetap.open against the `saetap` program and against plain SQLite."""
+import collections
 import contextlib
 import json
 import pathlib
@@ -41,7 +42,7 @@ def test_samples_are_those_that_the_program_shows(stores, saetap_program, kind, 
     with saetap.open(stores / kind) as store:
         for site in store.sites:
             for feature in range(site.features):
-                shown = program(saetap_program, "show", stores / kind, feature, "--site", site.id, "--top", 1000, all_time=all_time)
+                shown = program(saetap_program, "show", stores / kind, feature, "--site", site.id, "--samples", 1000, all_time=all_time)
                 samples = store.samples(feature, site.id, all_time)
                 assert len(samples) == shown["samples_kept"] == len(shown["samples"])
                 for sample, expected in zip(samples, shown["samples"]):
@@ -55,7 +56,7 @@ def test_samples_are_those_that_the_program_shows(stores, saetap_program, kind, 
 @SCOPES
 @pytest.mark.parametrize("context", [0, 1, 3, 100])
 def test_a_context_of_another_size_is_cut_as_the_program_cuts_it(stores, saetap_program, all_time, context):
-    shown = program(saetap_program, "show", stores / "usual", 2, "--top", 1000, "--context", context, all_time=all_time)
+    shown = program(saetap_program, "show", stores / "usual", 2, "--samples", 1000, "--context", context, all_time=all_time)
     samples = saetap.open(stores / "usual").samples(2, all_time=all_time, context=context)
     for sample, expected in zip(samples, shown["samples"]):
         same_sample(sample, expected)
@@ -130,6 +131,41 @@ def test_decoder_directions_are_what_was_written(stores):
     assert directions.dtype == np.float16
     np.testing.assert_array_equal(directions, expected)
     assert saetap.open(stores / "no_tokens").decoder() is None
+
+
+# The texts of tests/cli/make_store.cpp, of which each step has one in turn.
+TEXTS = [(7, 8, 9, 1, 10, 7, 12, 10), (1, 2, 3, 4, 5, 6, 11, 10), (7, 1, 9, 2, 3, 7, 8, 10)]
+
+
+@SCOPES
+@pytest.mark.parametrize("kind", ["usual", "two_sites"])
+def test_token_counts_are_those_of_the_text(stores, kind, all_time):
+    counted = collections.Counter(token for step in range(0 if all_time else 10, 30) for token in TEXTS[step % 3])
+    for site in saetap.open(stores / kind).sites:
+        table = saetap.open(stores / kind).token_counts(site.id, all_time)
+        assert table.dtype.names == ("token", "count")
+        assert list(zip(table["token"].tolist(), table["count"].tolist())) == sorted(counted.items())
+        assert table["count"].sum() == (site.all_time if all_time else site.recent).tokens
+
+
+def test_token_counts_that_a_store_does_not_have_or_that_cannot_be(stores, tmp_path):
+    assert len(saetap.open(stores / "no_tokens").token_counts()) == 0
+    damages = {"SET block = -1": "impossible tokens", "SET block = 4096": "impossible tokens", "SET counts = zeroblob(4104)": "impossible",
+               "SET counts = x'00'": "half an element", "SET counts = x'FFFFFFFFFFFFFFFF'": "more rows of tokens than can be"}
+    for number, (sql, needle) in enumerate(damages.items()):
+        path = shutil.copy(stores / "usual" / "samples.saetap", tmp_path / f"{number}.saetap")
+        with contextlib.closing(sqlite3.connect(path)) as store, store:
+            store.execute(f"UPDATE token_count {sql}")
+        with pytest.raises(saetap.StoreError, match=needle):
+            saetap.open(path).token_counts(all_time=True)
+    # Left standing by an older saetap that went on with the store: they are of other windows.
+    shutil.copy(stores / "usual" / "samples.saetap", path)
+    with contextlib.closing(sqlite3.connect(path)) as store, store:
+        store.execute("UPDATE part SET eligible = 1 WHERE part = 'past'")
+    assert not any(len(saetap.open(path).token_counts(all_time=all_time)) for all_time in (False, True))
+    with contextlib.closing(sqlite3.connect(path)) as store, store:
+        store.execute("DROP TABLE token_count")
+    assert len(saetap.open(path).token_counts(all_time=True)) == 0
 
 
 def test_own_text_of_tokens(stores):

@@ -12,11 +12,14 @@ from saetap.store_file import Reading, StoreError, StoreFile
 
 PARTS = ("open", "closed", "past")  # the first two are the recent part of a run
 SEGMENT = 64  # tokens of a sequence that are stored together
+TOKEN_BLOCK, MOST_TOKEN_IDS = 512, 1 << 21  # ids that are counted in one row, and in all
+UNKNOWN_TOKEN = -1
 HAS_TOKENS = 1 << 63
 BINS_PER_OCTAVE, LOWEST_EXPONENT = 4, -127  # of the histogram of magnitudes
 
 FEATURE = np.dtype([("feature", "<u4"), ("active", "<u8"), ("density", "<f8"), ("max", "<f4"), ("mean", "<f8"), ("std", "<f8"),
                     ("nonfinite", "<u8"), ("negative", "<u8")])
+TOKEN_COUNT = np.dtype([("token", "<i4"), ("count", "<u8")])
 LISTED = np.dtype([("feature", "<u4"), ("activation", "<f4"), ("sequence", "<u8"), ("position", "<u4"), ("step", "<u4")])
 
 
@@ -217,6 +220,35 @@ class Store:
             counts[begin - first:begin - first + len(part)] += part
         return counts, 2.0 ** (np.arange(first, first + len(counts) + 1) / BINS_PER_OCTAVE + LOWEST_EXPONENT)
 
+    def token_counts(self, site: int | str | None = None, all_time: bool = False) -> Table:
+        """How many of the tokens that counted were of each id: token (those that were met, ascending), count. Where a row's
+        token was not known it is in none, so that the counts add up to at most the tokens that counted. Empty where the
+        store does not have it (written before it was kept, gone on with by a saetap that did not keep it, or with redact:
+        tokens). A `Table`, see its `to_pandas`."""
+        counts, rows, fit = np.zeros(MOST_TOKEN_IDS, np.uint64), 0.0, True
+        with self._file.reading() as reading:
+            of = _site(reading, site)
+            known = reading.rows("SELECT 1 FROM sqlite_schema WHERE name = 'token_count'")
+            eligible = dict(reading.rows("SELECT part, eligible FROM part WHERE site = ?", of.id))
+            for part in _parts(True) if known else ():
+                before = rows
+                for block, blob in reading.rows("SELECT block, counts FROM token_count WHERE site = ? AND part = ?", of.id, part):
+                    read = reading.array(blob, "<u8")
+                    if not 0 <= block < MOST_TOKEN_IDS // TOKEN_BLOCK or len(read) > TOKEN_BLOCK:
+                        raise reading.damaged("impossible tokens in token_count")
+                    rows += float(read.sum(dtype=np.float64))
+                    if part in _parts(all_time):
+                        counts[block * TOKEN_BLOCK:block * TOKEN_BLOCK + len(read)] += read
+                fit = fit and rows - before <= eligible.get(part, 0)
+            if rows >= 2.0 ** 63:
+                raise reading.damaged("more rows of tokens than can be")
+        if not fit:  # a saetap that did not know the table went on with the store: they are other windows'
+            counts[:] = 0
+        table = np.empty(np.count_nonzero(counts), TOKEN_COUNT)
+        table["token"] = np.flatnonzero(counts)
+        table["count"] = counts[counts > 0]
+        return table.view(Table)
+
     def decoder(self, site: int | str | None = None) -> np.ndarray | None:
         """The decoder's directions, float16 [F, d_out], as of the latest checkpoint; None if they were not saved."""
         with self._file.reading() as reading:
@@ -353,4 +385,10 @@ def _context(reading: Reading, sequence: int, position: int, size: int) -> tuple
         last += 1
     run = np.concatenate([found[segment][1] for segment in range(first, last + 1)])
     begin, end = max(first * SEGMENT, position - size), min(first * SEGMENT + len(run), position + size + 1)
+    # Of a store made of a samples.json only what stood around samples is known.
+    missing = np.flatnonzero(run == UNKNOWN_TOKEN) + first * SEGMENT
+    begin = max([begin, *(missing[missing <= position] + 1)])
+    end = min([end, *missing[missing > position]])
+    if begin > position:
+        return unknown
     return (run[begin - first * SEGMENT:end - first * SEGMENT], position - begin, begin == 0, end == found[last][0])

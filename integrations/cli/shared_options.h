@@ -1,0 +1,34 @@
+// Options that mean the same in every command that has them, and so are named and told of in one place. Those of a
+// store that is read: opened_store.h.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace saetap::cli {
+
+// For an option that takes a whole number. CLI11's own would name the largest double as what is allowed.
+[[nodiscard]] CLI::Validator at_least(std::uint64_t lowest);
+
+// -o,--output FILE, which may be - for stdout. The default is what `output` is.
+void add_output_option(CLI::App& command, std::string& output);
+// -o,--output FILE: a store that is made, or the folder for it. Required.
+void add_new_store_option(CLI::App& command, std::string& output);
+// --force: that store may be replaced.
+void add_force_option(CLI::App& command, bool& force);
+// --features N,N,...: in place of those that --top and --sort choose.
+void add_features_option(CLI::App& command, std::vector<std::int64_t>& features);
+// --samples N. The default is what `samples` is.
+void add_samples_option(CLI::App& command, std::size_t& samples);
+// --context N: nothing is as many as were kept.
+void add_context_option(CLI::App& command, std::optional<std::uint32_t>& context);
+// --seed N. The default is what `seed` is.
+void add_seed_option(CLI::App& command, std::uint64_t& seed);
+// --tokenizer FILE. `otherwise`: where the text comes from without it.
+void add_tokenizer_option(CLI::App& command, std::string& tokenizer, const std::string& otherwise);
+void add_json_option(CLI::App& command, bool& json);
+
+}  // namespace saetap::cli
