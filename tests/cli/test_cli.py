@@ -8,7 +8,7 @@ The figures expected here are worked out by hand from what make_store.cpp puts i
 import subprocess
 from pathlib import Path
 
-from program_test import SAETAP, StoreTest, clean_environment, run_tests, saetap
+from program_test import SAETAP, StoreTest, run_tests, saetap
 
 
 class Usage(StoreTest):

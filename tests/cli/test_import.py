@@ -134,7 +134,7 @@ class Imported(Exports):
         (feature,) = [one for one in data["sites"][0]["top_features"] if one["feature"] == 0]
         data["sites"][0]["top_features"] = []
         head = json.dumps(data)
-        body = json.dumps(feature | {"samples": feature["samples"] * 1})
+        body = json.dumps(feature)
         file = self.work / "large.json"
         with file.open("w", encoding="utf-8") as out:
             out.write(head[:-len("]}]}")])
