@@ -11,19 +11,6 @@
 namespace saetap {
 namespace {
 
-// Eight running sums, so that the compiler may keep them in one vector register: a plain loop may not be reordered.
-float dot(const float* a, const float* b, std::size_t width) {
-  float sums[8] = {};
-  std::size_t i = 0;
-  for (; i + 8 <= width; i += 8) {
-    for (std::size_t lane = 0; lane < 8; ++lane) sums[lane] += a[i + lane] * b[i + lane];
-  }
-  float sum = 0;
-  for (; i < width; ++i) sum += a[i] * b[i];
-  for (const float partial : sums) sum += partial;
-  return sum;
-}
-
 // Of a direction and a stored one.
 struct HalfProduct {
   float dot = 0;
@@ -55,44 +42,21 @@ HalfProduct half_product(const float* own, const std::uint16_t* stored, std::siz
 
 std::vector<Neighbor> best_of(std::vector<Neighbor> neighbors, std::size_t top) {
   const std::size_t kept = std::min(top, neighbors.size());
-  std::partial_sort(neighbors.begin(), neighbors.begin() + static_cast<std::ptrdiff_t>(kept), neighbors.end(),
-                    [](const Neighbor& a, const Neighbor& b) {
-                      return std::tuple(-a.cosine, a.feature) < std::tuple(-b.cosine, b.feature);
-                    });
+  std::partial_sort(neighbors.begin(), neighbors.begin() + static_cast<std::ptrdiff_t>(kept), neighbors.end(), nearer);
   neighbors.resize(kept);
   return neighbors;
 }
 
 }  // namespace
 
-DecoderNeighbors::DecoderNeighbors(std::vector<float> directions, std::int64_t features)
-    : directions_(std::move(directions)) {
-  const auto count = static_cast<std::size_t>(features);
-  if (count == 0 || directions_.size() < count) return;
-  width_ = directions_.size() / count;
-  for (std::size_t feature = 0; feature < count; ++feature) {
-    const float* own = &directions_[feature * width_];
-    const double norm = std::sqrt(static_cast<double>(dot(own, own, width_)));
-    inverse_norms_.push_back(std::isfinite(norm) && norm > 0 ? 1 / norm : 0);
-  }
-}
-
-std::vector<Neighbor> DecoderNeighbors::nearest(std::uint32_t feature, std::size_t top) const {
-  std::vector<Neighbor> neighbors;
-  if (feature >= inverse_norms_.size() || inverse_norms_[feature] == 0) return neighbors;
-  const float* own = &directions_[feature * width_];
-  for (std::size_t other = 0; other < inverse_norms_.size(); ++other) {
-    if (other == feature || inverse_norms_[other] == 0) continue;
-    const double product = dot(own, &directions_[other * width_], width_);
-    neighbors.push_back({static_cast<std::uint32_t>(other), product * inverse_norms_[feature] * inverse_norms_[other]});
-  }
-  return best_of(std::move(neighbors), top);
+bool nearer(const Neighbor& a, const Neighbor& b) {
+  return std::tuple(-a.cosine, a.feature) < std::tuple(-b.cosine, b.feature);
 }
 
 std::vector<Neighbor> nearest_in_store(const StoreReader& store, const StoredSite& site, std::uint32_t feature,
                                        std::size_t top) {
   const std::vector<float> own = store.decoder_direction(site.site.id, feature);
-  const double norm = std::sqrt(static_cast<double>(dot(own.data(), own.data(), own.size())));
+  const double norm = std::sqrt(std::inner_product(own.begin(), own.end(), own.begin(), 0.0));
   if (!std::isfinite(norm) || norm == 0) return {};
   std::vector<Neighbor> neighbors;
   std::uint32_t other = 0;

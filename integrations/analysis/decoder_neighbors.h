@@ -13,23 +13,12 @@ struct Neighbor {
   double cosine = 0;
 };
 
-class DecoderNeighbors {
- public:
-  // `directions`: [features, width] row-major; empty if the decoder was not saved.
-  DecoderNeighbors(std::vector<float> directions, std::int64_t features);
+// Of the higher cosine; of equal ones of the lower number.
+[[nodiscard]] bool nearer(const Neighbor& a, const Neighbor& b);
 
-  // The `top` other features whose direction has the highest cosine with that of `feature`, best first, equal ones in
-  // order of the feature. Directions that are zero or not finite are near nothing.
-  [[nodiscard]] std::vector<Neighbor> nearest(std::uint32_t feature, std::size_t top) const;
-
- private:
-  std::vector<float> directions_;
-  std::size_t width_ = 0;
-  std::vector<double> inverse_norms_;  // 0 for a direction that is none
-};
-
-// The same of one feature, read block by block from the store: the whole decoder is never in memory. Empty if it was
-// not saved. Throws StoreError.
+// The `top` other features whose direction has the highest cosine with that of `feature`, best first, read block by
+// block from the store: the whole decoder is never in memory. Directions that are zero or not finite are near nothing.
+// Empty if the decoder was not saved. Throws StoreError.
 [[nodiscard]] std::vector<Neighbor> nearest_in_store(const StoreReader& store, const StoredSite& site,
                                                      std::uint32_t feature, std::size_t top);
 

@@ -76,6 +76,29 @@ void find_similar_directions(const UnitDirections& directions, PairKeeper& keepe
   }
 }
 
+std::vector<float> cosines_with(const UnitDirections& directions, std::uint32_t feature) {
+  const auto own = std::lower_bound(directions.features.begin(), directions.features.end(), feature);
+  if (own == directions.features.end() || *own != feature) return {};
+  std::vector<float> cosines(directions.size());
+  const auto at = static_cast<std::size_t>(own - directions.features.begin());
+  multiply_rows_plainly(directions.rows(at, 1), directions.rows(0, directions.size()), cosines.data());
+  for (float& cosine : cosines) cosine = std::clamp(cosine, -1.0f, 1.0f);
+  return cosines;
+}
+
+std::vector<std::vector<Neighbor>> nearest_of_some(std::span<const float> directions, std::int64_t features,
+                                                   std::span<const std::uint32_t> wanted, std::size_t top) {
+  NearestKeeper keeper(static_cast<std::size_t>(features), top, -1);
+  const UnitDirections unit = unit_directions({directions.begin(), directions.end()}, features);
+  for (const std::uint32_t feature : wanted) {
+    const std::vector<float> cosines = cosines_with(unit, feature);
+    for (std::size_t at = 0; at < cosines.size(); ++at) {
+      if (unit.features[at] != feature) keeper.add(feature, unit.features[at], cosines[at]);
+    }
+  }
+  return keeper.take();
+}
+
 std::vector<std::vector<Neighbor>> nearest_of_all(std::span<const float> directions, std::int64_t features,
                                                   std::size_t top, const FeatureProgress& progress) {
   NearestKeeper keeper(static_cast<std::size_t>(features), top, -1);

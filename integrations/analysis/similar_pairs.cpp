@@ -18,10 +18,7 @@ void NearestKeeper::add(std::uint32_t feature, std::uint32_t other, float simila
   if (similarity < bars_[feature]) return;
   std::vector<Neighbor>& list = lists_[feature];
   const Neighbor added{other, static_cast<double>(similarity)};
-  const auto better = [](const Neighbor& a, const Neighbor& b) {
-    return std::tuple(-a.cosine, a.feature) < std::tuple(-b.cosine, b.feature);
-  };
-  list.insert(std::upper_bound(list.begin(), list.end(), added, better), added);
+  list.insert(std::upper_bound(list.begin(), list.end(), added, nearer), added);
   if (list.size() > top_) list.pop_back();
   if (list.size() == top_) bars_[feature] = static_cast<float>(list.back().cosine);
 }

@@ -37,11 +37,11 @@ class NearestKeeper : public PairKeeper {
   NearestKeeper(std::size_t features, std::size_t top, float least);
   [[nodiscard]] std::span<const float> bars() const override { return bars_; }
   void offer(const SimilarPair& pair) override;
+  // To the list of one of the two alone.
+  void add(std::uint32_t feature, std::uint32_t other, float similarity);
   [[nodiscard]] std::vector<std::vector<Neighbor>> take() { return std::move(lists_); }
 
  private:
-  void add(std::uint32_t feature, std::uint32_t other, float similarity);
-
   std::size_t top_;
   std::vector<float> bars_;
   std::vector<std::vector<Neighbor>> lists_;

@@ -17,10 +17,7 @@ std::vector<std::vector<Neighbor>> nearest_of(const ReportRequest& request, cons
   const std::int64_t features = request.site.site.features;
   if (directions.empty()) return {};
   if (all_pairs) return nearest_of_all(directions, features, kNearest);
-  std::vector<std::vector<Neighbor>> nearest(static_cast<std::size_t>(features));
-  const DecoderNeighbors neighbors(directions, features);
-  for (const std::uint32_t feature : request.features) nearest[feature] = neighbors.nearest(feature, kNearest);
-  return nearest;
+  return nearest_of_some(directions, features, request.features, kNearest);
 }
 
 ReportFamily read_family(const ReportRequest& request, FeatureFamily family) {

@@ -4,8 +4,8 @@
 #include <limits>
 
 #include "integrations/analysis/activating_tokens.h"
-#include "integrations/analysis/decoder_neighbors.h"
 #include "integrations/analysis/ranking.h"
+#include "integrations/analysis/similar_features.h"
 
 using saetap::FeatureStatistics;
 using saetap::RankBy;
@@ -64,30 +64,36 @@ TEST_CASE("nothing seen summarizes to nothing") {
 
 TEST_CASE("decoder-nearest is by direction, not by length") {
   // Four features of width 2: along x, along x but long, the diagonal, against x.
-  const saetap::DecoderNeighbors neighbors({1, 0, 10, 0, 1, 1, -1, 0}, 4);
-  const auto nearest = neighbors.nearest(0, 2);
+  const std::vector<float> directions{1, 0, 10, 0, 1, 1, -1, 0};
+  const auto near = [&](std::uint32_t feature, std::size_t top) {
+    return saetap::nearest_of_some(directions, 4, std::vector{feature}, top).at(feature);
+  };
+  const auto nearest = near(0, 2);
   REQUIRE(nearest.size() == 2);
   CHECK(nearest[0].feature == 1);
   CHECK(nearest[0].cosine == doctest::Approx(1));
   CHECK(nearest[1].feature == 2);
   CHECK(nearest[1].cosine == doctest::Approx(0.70710678));
-  CHECK(neighbors.nearest(0, 10).back().cosine == doctest::Approx(-1));
+  CHECK(near(0, 10).back().cosine == doctest::Approx(-1));
 }
 
 TEST_CASE("directions longer than a block of the sum are summed whole") {
   // Width 11: 8 + 3. Equal but for the last element's sign: 10 - 1 over 11.
   std::vector<float> directions(22, 1);
   directions[21] = -1;
-  CHECK(saetap::DecoderNeighbors(directions, 2).nearest(0, 1).at(0).cosine == doctest::Approx(9.0 / 11));
+  CHECK(saetap::nearest_of_all(directions, 2, 1).at(0).at(0).cosine == doctest::Approx(9.0 / 11));
 }
 
 TEST_CASE("a direction that is zero or not finite is near nothing") {
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-  const saetap::DecoderNeighbors neighbors({1, 0, 0, 0, kNan, 1, 0, 1}, 4);
-  REQUIRE(neighbors.nearest(0, 5).size() == 1);
-  CHECK(neighbors.nearest(0, 5)[0].feature == 3);
-  CHECK(neighbors.nearest(1, 5).empty());
-  CHECK(saetap::DecoderNeighbors({}, 4).nearest(0, 5).empty());
+  const std::vector<float> directions{1, 0, 0, 0, kNan, 1, 0, 1};
+  const std::vector<std::uint32_t> wanted{0, 1};
+  const auto near = saetap::nearest_of_some(directions, 4, wanted, 5);
+  REQUIRE(near[0].size() == 1);
+  CHECK(near[0][0].feature == 3);
+  CHECK(near[1].empty());
+  CHECK(near[3].empty());  // not asked for
+  CHECK(saetap::nearest_of_some({}, 4, wanted, 5)[0].empty());
 }
 
 TEST_CASE("the commonest tokens come first, equal ones by id") {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "integrations/analysis/feature_families.h"
+#include "integrations/analysis/similar_features.h"
 
 using saetap::FeatureFamily;
 using saetap::Neighbor;
@@ -20,10 +21,7 @@ struct Plane {
     }
   }
   [[nodiscard]] std::vector<FeatureFamily> families() const {
-    const saetap::DecoderNeighbors neighbors(directions, static_cast<std::int64_t>(radians.size()));
-    std::vector<std::vector<Neighbor>> nearest;
-    for (std::uint32_t feature = 0; feature < radians.size(); ++feature)
-      nearest.push_back(neighbors.nearest(feature, 9));
+    const auto nearest = saetap::nearest_of_all(directions, static_cast<std::int64_t>(radians.size()), 9);
     return saetap::feature_families(nearest, directions);
   }
   std::vector<double> radians;
