@@ -11,13 +11,6 @@ namespace {
 
 constexpr std::uint32_t kLongestCharacter = 4;  // bytes, and so tokens that may share it
 
-std::vector<std::string> texts_of(std::span<const std::int32_t> ids, const Tokenizer* tokenizer) {
-  if (tokenizer) return tokenizer->excerpt_pieces(ids);
-  std::vector<std::string> texts;
-  for (const std::int32_t id : ids) texts.push_back(std::to_string(id).insert(0, 1, ' '));
-  return texts;
-}
-
 std::string_view without_leading_spaces(std::string_view text) {
   text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
   return text;
@@ -65,6 +58,13 @@ std::size_t carrier_of(const Context& context, std::vector<std::string>& texts, 
 
 }  // namespace
 
+std::vector<std::string> texts_of(std::span<const std::int32_t> ids, const Tokenizer* tokenizer) {
+  if (tokenizer) return tokenizer->excerpt_pieces(ids);
+  std::vector<std::string> texts;
+  for (const std::int32_t id : ids) texts.push_back(std::to_string(id));
+  return texts;
+}
+
 std::string redaction_text(const RunFacts& run) {
   if (run.redact == "text") return "the store was redacted: token ids without their text (--tokenizer FILE reads it)";
   if (run.redact == "tokens") return "the store was redacted: where each sample was, without its tokens";
@@ -76,6 +76,9 @@ Excerpt excerpt_of(const Context& context, std::uint32_t before, std::uint32_t a
   const std::size_t activating = context.activating;
   if (activating >= context.tokens.size()) return excerpt;
   std::vector<std::string> texts = texts_of(context.tokens, tokenizer);
+  if (!tokenizer) {
+    for (std::string& id : texts) id.insert(0, 1, ' ');
+  }
   const std::size_t first = activating - std::min<std::size_t>(before, activating);
   const std::size_t last = activating + std::min<std::size_t>(after, texts.size() - 1 - activating);
   const std::size_t marked_last = tokenizer ? carrier_of(context, texts, *tokenizer) : activating;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,9 @@ struct ShownText {
 
 // Where something is left out.
 inline constexpr const char* kEllipsis = "…";
+
+// Each of the ids as its part of the text that they are together; without a tokenizer the id.
+[[nodiscard]] std::vector<std::string> texts_of(std::span<const std::int32_t> ids, const Tokenizer* tokenizer);
 
 // What a redacted store cannot show, and what helps; empty if nothing was left out.
 [[nodiscard]] std::string redaction_text(const RunFacts& run);

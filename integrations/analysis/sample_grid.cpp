@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "integrations/analysis/activating_tokens.h"
+#include "integrations/analysis/excerpt.h"
 #include "integrations/analysis/visible_text.h"
 #include "integrations/tokenizers/utf8.h"
 
@@ -11,13 +12,6 @@ namespace {
 
 // More tokens than are shown help to decode: a character may be of several.
 constexpr std::uint32_t kMore = 3;
-
-std::vector<std::string> texts_of(std::span<const std::int32_t> ids, const Tokenizer* tokenizer) {
-  if (tokenizer) return tokenizer->excerpt_pieces(ids);
-  std::vector<std::string> texts;
-  for (const std::int32_t id : ids) texts.push_back(std::to_string(id));
-  return texts;
-}
 
 // A token that goes on with a word, as it is by itself: "##el", where joined text would have "el" like a word. One that
 // completes a character is as it is in the text.
