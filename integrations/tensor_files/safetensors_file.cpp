@@ -11,10 +11,6 @@ namespace saetap::tensors {
 
 namespace {
 
-[[noreturn]] void refuse(const std::string& reason) {
-  throw TensorFileError(reason);
-}
-
 struct Type {
   std::string_view code;
   NumberType type;

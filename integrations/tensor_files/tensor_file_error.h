@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdexcept>
+#include <string>
 
 namespace saetap::tensors {
 
@@ -10,5 +11,9 @@ class TensorFileError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
+
+[[noreturn]] inline void refuse(const std::string& reason) {
+  throw TensorFileError(reason);
+}
 
 }  // namespace saetap::tensors
