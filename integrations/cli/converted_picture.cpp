@@ -1,19 +1,17 @@
 #include "integrations/cli/converted_picture.h"
 
-#include <spawn.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
+#include "integrations/cli/child_process.h"
 #include "integrations/cli/failure.h"
-
-extern char** environ;
 
 namespace saetap::cli {
 namespace {
@@ -62,35 +60,16 @@ class MemoryFile {
   int file_;
 };
 
-// Its streams are these files; no shell has a part in it.
-pid_t start(std::vector<std::string> words, const MemoryFile& in, const MemoryFile& out, const MemoryFile& error) {
-  std::vector<char*> pointers;
-  for (std::string& word : words) pointers.push_back(word.data());
-  pointers.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, in.descriptor(), STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, out.descriptor(), STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, error.descriptor(), STDERR_FILENO);
-  pid_t child = -1;
-  const int failed = ::posix_spawnp(&child, kConverter, &actions, nullptr, pointers.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (failed == ENOENT) {
+// Its exit status.
+int run(std::vector<std::string> words, const MemoryFile& in, const MemoryFile& out, const MemoryFile& error) {
+  try {
+    return wait_for_child(start_child(std::move(words), {in.descriptor(), out.descriptor(), error.descriptor()}));
+  } catch (const std::system_error& failed) {
+    if (failed.code() != std::errc::no_such_file_or_directory) throw cannot(failed.code().message());
     throw Failure(Status::bad_input, std::string(kConverter) +
                                          ", which makes png and pdf, is not there (Debian's librsvg2-bin has it); "
                                          "--format svg does without");
   }
-  if (failed != 0) throw cannot(std::strerror(failed));
-  return child;
-}
-
-// The exit status; of a child that a signal ended, 128 and its number.
-int status_of(pid_t child) {
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR) throw cannot(std::strerror(errno));
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 }  // namespace
@@ -103,7 +82,7 @@ std::string converted(const std::string& svg, PictureFormat format) {
   // Of the PDF, which has no dots, it says how long a millimetre is.
   const std::string dots = format == PictureFormat::png ? "300" : "72";
   words.insert(words.end(), {"--dpi-x", dots, "--dpi-y", dots});
-  const int status = status_of(start(std::move(words), in, out, error));
+  const int status = run(std::move(words), in, out, error);
   std::string picture = out.read();
   if (status != 0 || picture.empty()) {
     const std::string said = error.read();

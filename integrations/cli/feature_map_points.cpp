@@ -1,8 +1,6 @@
 #include "integrations/cli/feature_map_points.h"
 
 #include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <bit>
@@ -14,8 +12,10 @@
 #include <fstream>
 #include <span>
 #include <sstream>
+#include <system_error>
 
 #include "integrations/cli/active_directions.h"
+#include "integrations/cli/child_process.h"
 #include "integrations/cli/failure.h"
 #include "integrations/cli/held_signals.h"
 #include "integrations/cli/map_features.h"
@@ -78,35 +78,27 @@ std::string python() {
   return named != nullptr && *named != '\0' ? named : "python3";
 }
 
-// What it says on stderr goes to a file; how long it has run is on the terminal. Its exit status; a signal counts as
-// 128 and its number.
-int run(std::vector<std::string> words, const fs::path& errors, const HeldSignals& signals, const std::string& method) {
-  std::vector<char*> pointers;
-  for (std::string& word : words) pointers.push_back(word.data());
-  pointers.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, errors.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setsigmask(&attributes, &signals.usual());
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-  pid_t child = 0;
-  const int failed = posix_spawnp(&child, words.front().c_str(), &actions, &attributes, pointers.data(), environ);
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&actions);
-  if (failed != 0) {
-    throw Failure(Status::bad_input, words.front() + " cannot be started: " + std::strerror(failed) +
+// What it says goes to a file; how long it has run is on the terminal. Its exit status; a signal counts as 128 and its
+// number.
+int run(const std::vector<std::string>& words, const fs::path& errors, const HeldSignals& signals,
+        const std::string& method) {
+  const int said = ::open(errors.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (said < 0) throw Failure(Status::bad_input, errors.string() + " cannot be written: " + std::strerror(errno));
+  pid_t child = -1;
+  try {
+    child = start_child(words, {-1, said, said}, &signals.usual());
+  } catch (const std::system_error& failed) {
+    ::close(said);
+    throw Failure(Status::bad_input, words.front() + " cannot be started: " + failed.code().message() +
                                          "; UMAP and t-SNE need Python, named in SAETAP_PYTHON or found as python3");
   }
+  ::close(said);
   Progress progress("s of " + method + " in Python", 0);
   const auto begin = std::chrono::steady_clock::now();
-  const int status = signals.wait_for(child, [&] {
+  return signals.wait_for(child, [&] {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - begin);
     progress.update(static_cast<std::size_t>(seconds.count()));
   });
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 std::string last_line(const fs::path& path) {

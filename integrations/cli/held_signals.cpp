@@ -4,6 +4,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <system_error>
+
+#include "integrations/cli/child_process.h"
 
 namespace saetap::cli {
 namespace {
@@ -33,16 +37,18 @@ HeldSignals::~HeldSignals() {
 int HeldSignals::wait_for(pid_t child, const std::function<void()>& tick) const {
   constexpr timespec kSecond{.tv_sec = 1, .tv_nsec = 0};
   int status = 0;
-  while (waitpid(child, &status, WNOHANG) == 0) {
+  while (true) {
+    const pid_t ended = waitpid(child, &status, WNOHANG);
+    if (ended == child) return exit_status(status);
+    if (ended < 0 && errno != EINTR) throw std::system_error(errno, std::generic_category());
     if (tick) tick();
     const int signal = sigtimedwait(&held_, nullptr, &kSecond);
     if (signal == SIGCHLD || signal < 0) continue;
     kill(child, SIGKILL);
-    waitpid(child, &status, 0);
+    const int killed = wait_for_child(child);
     kill(getpid(), signal);  // held back again, until this is destroyed
-    break;
+    return killed;
   }
-  return status;
 }
 
 }  // namespace saetap::cli

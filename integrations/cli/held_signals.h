@@ -20,8 +20,8 @@ class HeldSignals {
   // As it was before: for programs that are started meanwhile.
   [[nodiscard]] const sigset_t& usual() const { return usual_; }
 
-  // Waits for a child and returns its status (see waitpid). A signal that tells the program to end kills the child.
-  // `tick` is called once a second meanwhile; may be empty.
+  // As wait_for_child. A signal that tells the program to end kills the child. `tick` is called once a second
+  // meanwhile; may be empty.
   [[nodiscard]] int wait_for(pid_t child, const std::function<void()>& tick = {}) const;
 
  private:

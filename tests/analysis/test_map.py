@@ -80,6 +80,16 @@ class Map(PlantedTest):
         self.fails(2, "/nowhere/python cannot be started", "map", "--method", "tsne", **nowhere)
         self.assertEqual(list(self.folder.glob("saetap-map*")), [])
 
+    def test_a_failure_is_seen_where_ended_children_are_ignored(self) -> None:
+        python = self.folder / "failing_python"
+        python.write_text("#!/bin/sh\necho it went wrong >&2\nexit 3\n")
+        python.chmod(0o755)
+        done = subprocess.run([SAETAP, "map", str(self.folder), "--method", "tsne"], capture_output=True, text=True, check=False,
+                              env=os.environ | {"SAETAP_PYTHON": str(python), "TMPDIR": str(self.folder)}, timeout=60,
+                              preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("it went wrong", done.stderr)
+
     def test_what_is_told_to_end_leaves_no_folder(self) -> None:
         temporary = self.folder / "ended"
         temporary.mkdir()
