@@ -28,6 +28,7 @@ FactsReader::FactsReader(const StoreReader& store, const StoredSite& site, Scope
       windows_(StoredWindows(store.path()).of(site.site.id)) {}
 
 FeatureFacts FactsReader::read(std::uint32_t feature, const FactsWanted& wanted) const {
+  const StoreReader::Together together(store_);
   const int site = site_.site.id;
   FeatureFacts facts;
   facts.feature = feature;
@@ -85,6 +86,7 @@ std::vector<ShownSample> FactsReader::strongest(const FeatureFacts& facts, const
 
 std::vector<ShownSample> FactsReader::random_samples(const FeatureFacts& facts,
                                                      std::optional<std::uint32_t> context) const {
+  const StoreReader::Together together(store_);
   const auto& samples = facts.random_samples;
   return with_text(samples, store_.random_context_activations(site_.site.id, facts.feature, scope_, samples), context);
 }

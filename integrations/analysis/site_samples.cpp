@@ -2,14 +2,21 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
 namespace saetap {
 
 SiteSamples SiteSamples::read(const StoreReader& store, const StoredSite& site, Scope scope, SampleKind kind,
                               const std::function<void(std::size_t)>& tick) {
+  constexpr std::uint32_t kReadTogether = 256;  // some milliseconds
   SiteSamples all;
   const auto features = static_cast<std::uint32_t>(site.site.features);
+  std::optional<StoreReader::Together> together;
   for (std::uint32_t feature = 0; feature < features; ++feature) {
+    if (feature % kReadTogether == 0) {
+      together.reset();
+      together.emplace(store);
+    }
     const std::vector<Sample> samples = kind == SampleKind::strongest
                                             ? store.samples(site.site.id, feature, scope)
                                             : store.random_samples(site.site.id, feature, scope);
@@ -23,6 +30,7 @@ SiteSamples SiteSamples::read(const StoreReader& store, const StoredSite& site, 
     all.begins_.push_back(all.samples_.size());
     if (tick) tick(feature + 1);
   }
+  together.reset();
   all.samples_.shrink_to_fit();
   all.find_tokens(store);
   return all;

@@ -42,9 +42,10 @@ ShownClusters by_decoder(const OpenedStore& store, const ClusterRequest& request
   shown.asked = request.clusters > 0 ? request.clusters : usual_clusters(directions.size());
   const std::size_t most = std::min(directions.size(), kMostClusters);
   if (shown.asked < 2 || shown.asked > most) {
-    throw Failure(Status::bad_input, "-k: " + count_text(shown.asked) + " is not from 2 to " + count_text(most) + ": " +
-                                         counted(directions.size(), "feature") + " can be grouped, into " +
-                                         count_text(kMostClusters) + " clusters at most");
+    std::string reason = counted(directions.size(), "feature") + " can be grouped";
+    if (most == kMostClusters) reason += ", into " + count_text(kMostClusters) + " clusters at most";
+    throw Failure(Status::bad_input,
+                  "-k: " + count_text(shown.asked) + " is not from 2 to " + count_text(most) + ": " + reason);
   }
   Progress progress("runs of k-means, half of them on permuted directions", 2 * kClusteringStarts);
   std::size_t done = 0;

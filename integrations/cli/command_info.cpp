@@ -35,6 +35,7 @@ SiteReport report_of(const StoreReader& store, const StoredSite& stored, Scope s
   SiteReport report{.stored = stored, .summary = summarize(statistics, facts.eligible), .samples = 0, .contexts = 0};
   for (std::uint32_t feature = 0; feature < statistics.size(); ++feature) {
     if (statistics[feature].active == 0) continue;
+    const StoreReader::Together together(store);
     const std::vector<Sample> samples = store.samples(stored.site.id, feature, scope);
     report.samples += samples.size();
     for (const auto& around : store.context_activations(stored.site.id, feature, scope, samples)) {

@@ -1,6 +1,7 @@
 #include <iostream>
 #include <memory>
 
+#include "integrations/analysis/visible_text.h"
 #include "integrations/cli/commands.h"
 #include "integrations/cli/counted.h"
 #include "integrations/cli/feature_map_points.h"
@@ -59,7 +60,11 @@ void map_features(const MapCommand& command) {
   };
   if (command.output == "-") return write(std::cout);
   write_atomically(command.output, write);
-  std::cout << counted(map.points.size(), "feature") << " written to " << command.output;
+  if (command.store.json) {
+    print_json({{"store", store.reader.path()}, {"output", command.output}, {"points", map.points.size()}});
+    return;
+  }
+  std::cout << counted(map.points.size(), "feature") << " written to " << visible(command.output);
   if (command.map.method == "pca") {
     std::cout << "; of the variance of their directions x has " << percent_text(map.x_share) << ", y "
               << percent_text(map.y_share);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "integrations/analysis/visible_text.h"
 #include "integrations/cli/commands.h"
 #include "integrations/cli/failure.h"
 #include "integrations/cli/feature_map_points.h"
@@ -148,7 +149,9 @@ void plot(const PlotRequest& request) {
       return;
     }
     write_picture(picture, target);
-    if (target.picture != "-") std::cout << target.picture << " and " << target.table << ": " << picture.of << '\n';
+    if (target.picture != "-") {
+      std::cout << visible(target.picture) << " and " << visible(target.table) << ": " << picture.of << '\n';
+    }
   } catch (const NothingToDraw& nothing) {
     throw Failure(Status::not_there, nothing.what());
   }

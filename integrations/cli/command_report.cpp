@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "integrations/analysis/ranking.h"
+#include "integrations/analysis/visible_text.h"
 #include "integrations/cli/commands.h"
 #include "integrations/cli/counted.h"
 #include "integrations/cli/opened_store.h"
@@ -75,7 +76,8 @@ void report(const ReportOptions& options) {
   if (output == "-") return write_to(std::cout, options.html, request, material);
   write_atomically(output, [&](std::ostream& out) { write_to(out, options.html, request, material); });
   progress.clear();
-  std::cout << output << ": " << counted(request.features.size(), "feature") << "; read " << request.scope_text << '\n';
+  std::cout << visible(output) << ": " << counted(request.features.size(), "feature") << "; read " << request.scope_text
+            << '\n';
 }
 
 }  // namespace

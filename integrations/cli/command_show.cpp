@@ -43,7 +43,8 @@ void print_feature(const OpenedStore& store, const FeatureFacts& facts, const st
   print_notes(facts, style);
 }
 
-Json json_of(const OpenedStore& store, const FactsReader& reader, const FeatureFacts& facts) {
+Json json_of(const OpenedStore& store, const FactsReader& reader, const FeatureFacts& facts,
+             std::optional<std::uint32_t> context) {
   const Tokenizer* tokenizer = store.tokenizer.get();
   Json object{{"store", store.reader.path()},
               {"site", store.stored().site.name},
@@ -56,7 +57,7 @@ Json json_of(const OpenedStore& store, const FactsReader& reader, const FeatureF
   object["age"] = json_of_age(facts.age);
   object["samples"] = json_of_shown(facts.strongest);
   object["groups"] = json_of_groups(facts.groups);
-  object["random_samples"] = json_of_shown(reader.random_samples(facts, std::nullopt));
+  object["random_samples"] = json_of_shown(reader.random_samples(facts, context));
   return object;
 }
 
@@ -65,7 +66,7 @@ void show(const ShowRequest& request) {
   const FactsReader reader(store.reader, store.stored(), store.scope, store.tokenizer.get());
   const FeatureFacts facts = read_feature(store, reader, request);
   if (request.store.json) {
-    print_json(json_of(store, reader, facts));
+    print_json(json_of(store, reader, facts, request.wanted.context));
   } else {
     print_feature(store, facts, request.color);
   }

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <tuple>
 
+#include "integrations/analysis/visible_text.h"
 #include "integrations/cli/active_directions.h"
 #include "integrations/cli/counted.h"
 #include "integrations/cli/failure.h"
@@ -84,17 +85,22 @@ void print_pairs(const OpenedStore& store, std::span<const SimilarPair> pairs, c
   table.print();
 }
 
-// Pairs or lists, wherever they were asked to go; `said`: how many there are, in words. `print` is for people.
+// Pairs or lists, wherever they were asked to go; `count`: how many pairs; `said`: that, in words. `print` is for
+// people.
 template <typename Found, typename Print>
-void put_out(const SimilarPairsRequest& request, const Json& head, const Found& found, const std::string& said,
-             Print print) {
+void put_out(const SimilarPairsRequest& request, const Json& head, const Found& found, std::size_t count,
+             const std::string& said, Print print) {
   const auto write = [&](std::ostream& out) {
     if (request.store.json) return write_json(out, head, found);
     write_csv(out, found);
   };
   if (!request.output.empty()) {
     write_atomically(request.output, write);
-    std::cout << said << ", written to " << request.output << '\n';
+    if (request.store.json) {
+      print_json({{"store", head.at("store")}, {"output", request.output}, {"pairs", count}});
+    } else {
+      std::cout << said << ", written to " << visible(request.output) << '\n';
+    }
     return;
   }
   if (request.store.json) return write(std::cout);
@@ -116,7 +122,7 @@ void list_pairs(const OpenedStore& store, const SimilarPairsRequest& request, fl
     found += "; the most similar are " + std::to_string(best->first) + " and " + std::to_string(best->second) + ", " +
              similarity_text(best->similarity);
   }
-  put_out(request, head_of(store, request, least), std::span<const SimilarPair>(pairs), found, [&] {
+  put_out(request, head_of(store, request, least), std::span<const SimilarPair>(pairs), pairs.size(), found, [&] {
     print_head(store, request.by);
     print_pairs(store, pairs, found);
   });
@@ -150,7 +156,7 @@ void list_nearest(const OpenedStore& store, const SimilarPairsRequest& request, 
   for (const std::vector<Neighbor>& list : lists) count += list.size();
   const std::string found =
       count_text(count) + " nearest features, " + std::to_string(*request.top) + " at most of each, most similar first";
-  put_out(request, head_of(store, request, least), lists, found, [&] {
+  put_out(request, head_of(store, request, least), lists, count, found, [&] {
     print_head(store, request.by);
     print_pairs(store, best_of(lists), found);
   });

@@ -35,21 +35,28 @@ std::string text_cells(const Excerpt& excerpt) {
          csv_field(excerpt.token) + "," + csv_field(excerpt.after);
 }
 
-void write_feature(std::ostream& out, const ExportRequest& request, const StoredSite& site, std::uint32_t feature,
-                   std::uint64_t active) {
+struct SampleLines {
+  std::string text;
+  std::size_t samples = 0;
+};
+
+SampleLines lines_of(const ExportRequest& request, const StoredSite& site, std::uint32_t feature,
+                     std::uint64_t active) {
+  const StoreReader::Together together(request.store);
   const SamplesJsonOptions& listed = request.listed;
   const ScopeFacts& facts = listed.scope == Scope::recent ? site.recent : site.all_time;
   const std::uint32_t context = request.store.run().sample_context_size;
   const std::string begin = csv_field(visible(site.site.name)) + "," + std::to_string(feature) + "," +
                             std::to_string(active) + "," + std::to_string(facts.eligible) + ",";
-  std::size_t rank = 0;
+  SampleLines lines;
   for (const Sample& sample : request.store.samples(site.site.id, feature, listed.scope)) {
-    if (rank == static_cast<std::size_t>(listed.samples_per_feature)) break;
+    if (lines.samples == static_cast<std::size_t>(listed.samples_per_feature)) break;
     const Excerpt excerpt = read_excerpt(request.store, sample, context, context, request.tokenizer);
-    out << begin << ++rank << ',' << number(sample.activation) << ',' << sample.step << ','
-        << hexadecimal(sample.sequence) << ',' << sample.position << ',' << text_cells(excerpt) << kLineEnd;
+    lines.text += begin + std::to_string(++lines.samples) + "," + number(sample.activation) + "," +
+                  std::to_string(sample.step) + "," + hexadecimal(sample.sequence) + "," +
+                  std::to_string(sample.position) + "," + text_cells(excerpt) + kLineEnd;
   }
-  if (listed.progress) listed.progress(rank);
+  return lines;
 }
 
 }  // namespace
@@ -59,7 +66,9 @@ void write_samples_csv(std::ostream& out, const ExportRequest& request) {
   for (const StoredSite* site : listed_sites(request.store, request.listed)) {
     const auto statistics = request.store.statistics(site->site.id, request.listed.scope);
     for (const std::uint32_t feature : listed_features(statistics, request.listed)) {
-      write_feature(out, request, *site, feature, statistics[feature].active);
+      const SampleLines lines = lines_of(request, *site, feature, statistics[feature].active);
+      out << lines.text;
+      if (request.listed.progress) request.listed.progress(lines.samples);
     }
   }
 }

@@ -213,6 +213,7 @@ std::vector<std::uint32_t> listed_features(std::span<const FeatureStatistics> st
 
 nlohmann::ordered_json feature_json(const StoreReader& store, const StoredSite& site, std::uint32_t feature,
                                     const FeatureStatistics& statistics, const SamplesJsonOptions& options) {
+  const StoreReader::Together together(store);
   const int id = site.site.id;
   std::vector<Sample> samples = store.samples(id, feature, options.scope);
   samples.resize(std::min(samples.size(), static_cast<std::size_t>(options.samples_per_feature)));

@@ -106,6 +106,10 @@ void Database::execute(const char* sql) {
   if (code != SQLITE_OK) fail(code);
 }
 
+bool Database::in_transaction() const {
+  return sqlite3_get_autocommit(database_.get()) == 0;
+}
+
 Statement Database::prepare(const char* sql) const& {
   const Call call(calls);
   sqlite3_stmt* statement = nullptr;
@@ -215,6 +219,21 @@ Transaction::~Transaction() {
 void Transaction::commit() {
   database_.execute("COMMIT");
   open_ = false;
+}
+
+ReadTransaction::ReadTransaction(Database& database) : database_(database) {
+  if (database_.in_transaction()) return;
+  database_.execute("BEGIN");
+  open_ = true;
+}
+
+ReadTransaction::~ReadTransaction() {
+  if (!open_) return;
+  try {
+    database_.execute("ROLLBACK");
+  } catch (const StoreError&) {
+    // A failed read has ended it.
+  }
 }
 
 }  // namespace saetap

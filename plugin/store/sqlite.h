@@ -46,6 +46,7 @@ class Database {
   [[nodiscard]] Statement prepare(const char* sql) const&;
   Statement prepare(const char* sql) const&& = delete;  // it would outlive its database
   [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] bool in_transaction() const;
   // Throws the latest failure of this database.
   [[noreturn]] void fail(int code) const;
 
@@ -103,6 +104,19 @@ class Transaction {
  private:
   Database& database_;
   bool open_ = true;
+};
+
+// What is read while it lives is of one state of the file, which is locked once. One within another does nothing.
+class ReadTransaction {
+ public:
+  explicit ReadTransaction(Database& database);
+  ~ReadTransaction();
+  ReadTransaction(const ReadTransaction&) = delete;
+  ReadTransaction& operator=(const ReadTransaction&) = delete;
+
+ private:
+  Database& database_;
+  bool open_ = false;
 };
 
 }  // namespace saetap

@@ -90,6 +90,10 @@ StoreReader::~StoreReader() = default;
 StoreReader::StoreReader(StoreReader&&) noexcept = default;
 StoreReader& StoreReader::operator=(StoreReader&&) noexcept = default;
 
+StoreReader::Together::Together(const StoreReader& store)
+    : transaction_(std::make_unique<ReadTransaction>(store.state_->database)) {}
+StoreReader::Together::~Together() = default;
+
 const std::string& StoreReader::path() const {
   return state_->database.path();
 }

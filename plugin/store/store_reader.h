@@ -19,6 +19,7 @@
 
 namespace saetap {
 
+class ReadTransaction;
 class Statement;
 
 // Which part of the run is read: the newest closed window together with the open one, or everything.
@@ -141,6 +142,20 @@ class StoreReader {
   [[nodiscard]] const std::vector<StoredSite>& sites() const;
   // By rank, then in the order in which they were started.
   [[nodiscard]] const std::vector<StoredRun>& runs() const;
+
+  // What is read while it lives is of one checkpoint, and locks the file once instead of for every sample. A program
+  // that wants to save waits meanwhile: for a few features, and nothing is to be written that somebody may not read.
+  // One within another does nothing. Throws StoreError.
+  class Together {
+   public:
+    explicit Together(const StoreReader& store);
+    ~Together();
+    Together(const Together&) = delete;
+    Together& operator=(const Together&) = delete;
+
+   private:
+    std::unique_ptr<ReadTransaction> transaction_;
+  };
 
   // Statistics of every feature of a site, [features], in order of the feature.
   [[nodiscard]] std::vector<FeatureStatistics> statistics(int site, Scope scope) const;

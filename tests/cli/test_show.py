@@ -157,7 +157,7 @@ class Show(StoreTest):
             self.assertEqual(sample["activations"][here], sample["activation"])
             self.assertEqual([i for i, value in enumerate(sample["activations"]) if value != 0], [here])
             self.assertEqual(len(sample["activations"]), len(sample["ids"]))
-
+            self.assertLessEqual(len(sample["ids"]), 5)
 
     def test_features_without_samples_say_why(self) -> None:
         self.assertIn("never active here: no samples", self.ok("show", self.usual, 6))

@@ -1,5 +1,7 @@
 """`saetap similar`, `cluster` and `map` on small stores that are known in every figure (make_store.cpp)."""
 
+import json
+
 from program_test import StoreTest, run_tests, saetap
 
 
@@ -18,6 +20,17 @@ class Similar(StoreTest):
         self.assertEqual(self.ok_json("similar", self.usual, "--all", "--by", "places")["pairs"], [])
         self.assertIn("0 pairs of at least 0.500", self.ok("similar", self.usual, "--all", "--by", "places"))
         self.assertIn("\n1 pair of at least 0.800, most similar first\n", self.ok("similar", self.usual, "--all"))
+
+    def test_what_went_to_a_file_is_said_as_asked(self) -> None:
+        file = self.folder / "written.json"
+        for what, number, *words in (("pairs", 1, "similar", self.usual, "--all"),
+                                     ("pairs", 3, "similar", self.usual, "--all", "--top", 1),
+                                     ("points", 3, "map", self.usual)):
+            shown = self.ok_json(*words)
+            said = self.ok_json(*words, "-o", file)
+            self.assertEqual(json.loads(file.read_text()), shown)
+            self.assertEqual(said, {"store": shown["store"], "output": str(file), what: number})
+            self.assertIn(f"written to {file}", self.ok(*words, "-o", file))
 
     def test_without_directions_or_tokens(self) -> None:
         store = self.folder / "no_tokens"

@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <set>
 #include <string>
 
@@ -146,6 +147,29 @@ TEST_CASE("a reader goes on after a damaged row") {
   const StoreReader store(pipeline.folder.path());
   CHECK_THROWS_AS((void)store.samples(0, 1, Scope::recent), StoreError);
   CHECK(store.samples(0, 2, Scope::recent).size() == 2);
+}
+
+TEST_CASE("what is read together is of one checkpoint, and who wants to save waits for its end") {
+  Pipeline pipeline(1);
+  train(pipeline, 0);
+  pipeline.checkpoint();
+  sqlite3* opened = nullptr;
+  REQUIRE(sqlite3_open(pipeline.folder.file("samples.saetap").c_str(), &opened) == SQLITE_OK);
+  const std::unique_ptr<sqlite3, decltype(&sqlite3_close)> other(opened, sqlite3_close);
+  const auto save = [&] {
+    return sqlite3_exec(opened, "UPDATE feature SET active = active + 1", nullptr, nullptr, nullptr);
+  };
+  const StoreReader store(pipeline.folder.path());
+  const auto active = [&] { return store.feature_statistics(0, 0, Scope::recent).active; };
+  {
+    const StoreReader::Together together(store);
+    CHECK(active() == 2);
+    { const StoreReader::Together within(store); }
+    CHECK(save() == SQLITE_BUSY);
+    CHECK(active() == 2);
+  }
+  CHECK(save() == SQLITE_OK);
+  CHECK(active() == 3);
 }
 
 TEST_CASE("missing or odd tokens give a shorter context, not a wrong one") {
