@@ -58,7 +58,7 @@ void print_head(const OpenedStore& store, const ShownClusters& shown) {
   if (shown.left_out > 0) {
     std::cout << count_text(shown.left_out)
               << (shown.by_decoder ? " left out: never active here, or without a direction\n"
-                                   : " left out: no sample is kept of them\n");
+                                   : " left out: without a sample\n");
   }
   std::cout << "silhouette  " << quality_text(quality) << "\nby chance   " << quality_text(shown.found.by_chance)
             << (shown.by_decoder ? ", the numbers of each dimension permuted among the features\n"
