@@ -172,7 +172,7 @@ constexpr const char* kFooter =
     "  samples FEATURE            its strongest samples, each token the darker the more active it was there\n"
     "  windows FEATURE...         density and largest activation over the run, of up to 8 features\n"
     "\n"
-    "Beside the picture, the same name with .csv has its points.\n"
+    "Beside the picture, the same name with .points.csv has its points.\n"
     "\n"
     "Example: saetap plot activation_samples samples 1730 -o 1730.pdf";
 

@@ -40,7 +40,7 @@ PictureTarget picture_target(const std::string& output, const std::string& forma
   // What only looks like an ending ("v1.5") stays.
   std::filesystem::path table = path;
   if (by_ending) table.replace_extension();
-  return {path.string(), table.string() + ".csv", asked ? *asked : *by_ending};
+  return {path.string(), table.string() + ".points.csv", asked ? *asked : *by_ending};
 }
 
 void write_picture(const Picture& picture, const PictureTarget& target) {

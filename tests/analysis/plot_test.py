@@ -113,7 +113,7 @@ class PlotTest(StoreTest):
         done = saetap("plot", store, *arguments, "-o", name, **extra)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn(str(name), done.stdout)
-        head, rows = table(name.with_suffix(".csv"))
+        head, rows = table(name.with_suffix(".points.csv"))
         return Svg(name.read_bytes()), head, rows
 
     @classmethod

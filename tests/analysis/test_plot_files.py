@@ -40,10 +40,10 @@ class Files(PlotTest):
         folder = self.folder / "names"
         folder.mkdir()
         for arguments, names in (
-            (("density",), {"density.svg", "density.csv"}),
-            (("samples", 2, "--format", "png"), {"samples-2.png", "samples-2.csv"}),
-            (("distribution", 0, 3), {"distribution-0-3.svg", "distribution-0-3.csv"}),
-            (("density", "-o", "v1.5", "--format", "svg"), {"v1.5", "v1.5.csv"}),
+            (("density",), {"density.svg", "density.points.csv"}),
+            (("samples", 2, "--format", "png"), {"samples-2.png", "samples-2.points.csv"}),
+            (("distribution", 0, 3), {"distribution-0-3.svg", "distribution-0-3.points.csv"}),
+            (("density", "-o", "v1.5", "--format", "svg"), {"v1.5", "v1.5.points.csv"}),
         ):
             done = saetap("plot", self.usual, *arguments, cwd=str(folder))
             self.assertEqual((done.returncode, done.stderr), (0, ""))
@@ -79,7 +79,7 @@ class Files(PlotTest):
             fake.chmod(0o755)
             self.fails(2, reason, *arguments, PATH=str(tools))
         self.assertEqual(picture.read_bytes(), b"old")
-        self.assertFalse((self.folder / "kept.csv").exists())
+        self.assertFalse((self.folder / "kept.points.csv").exists())
 
     def test_json_is_the_table(self) -> None:
         path = self.random_store("json.saetap", 60)

@@ -117,7 +117,7 @@ class Samples(PlotTest):
         done = saetap("plot", self.folder / "no_tokens", "samples", 0, "-o", self.folder / "rows.svg")
         self.assertEqual(done.returncode, 0, done.stderr)
         picture = Svg((self.folder / "rows.svg").read_bytes())
-        _, rows = table(self.folder / "rows.csv")
+        _, rows = table(self.folder / "rows.points.csv")
         self.assertEqual(picture.texts().count("(tokens not known)"), len(rows))
         self.assertEqual({row["token"] for row in rows}, {""})
 
