@@ -101,7 +101,7 @@ std::vector<ComparedPart> parts_of(const StoredSite& stored, std::vector<StoredW
   });
   std::vector<ComparedPart> parts(windows.begin(), windows.end());
   parts.emplace_back(stored, Scope::recent);
-  parts.emplace_back(stored, Scope::all_time);
+  if (stored.all_time_readable) parts.emplace_back(stored, Scope::all_time);
   return parts;
 }
 
@@ -116,7 +116,9 @@ SiteAgreement compare_sites(const SiteOf& training, StoredWindows& windows, cons
                      std::to_string(final_pass.stored.site.features) + " in " + final_pass.store.path() +
                      ": they are not of one SAE");
   }
-  std::vector<ComparedPart> parts = parts_of(training.stored, windows.of(site));
+  // What an imported store has is of no window.
+  auto own_windows = training.store.run().imported ? std::vector<StoredWindow>() : windows.of(site);
+  std::vector<ComparedPart> parts = parts_of(training.stored, std::move(own_windows));
   const std::vector<FeatureStatistics> ever = training.store.statistics(site, Scope::all_time);
   const std::vector<FeatureStatistics> final_statistics = final_pass.store.statistics(final_site, Scope::all_time);
 

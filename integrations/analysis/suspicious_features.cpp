@@ -88,10 +88,6 @@ Suspicion duplicated(std::span<const std::vector<Neighbor>> nearest, double leas
     ++found.judged;
     const Neighbor& other = nearest[feature].front();
     if (other.cosine < least) continue;
-    // The other's list names this one where it is the other's nearest, too: once is enough.
-    const auto& others = nearest[other.feature];
-    const bool mutual = !others.empty() && others.front().feature == feature;
-    if (mutual && feature < other.feature) continue;
     found.features.push_back({.feature = feature, .usual = other.cosine, .subject = other.feature});
   }
   std::ranges::stable_sort(found.features, std::ranges::greater(), &SuspiciousFeature::usual);

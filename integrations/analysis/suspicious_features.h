@@ -65,8 +65,9 @@ inline constexpr double kExpectedWhenSilent = 20;  // active tokens that a silen
 // at) of kDiscoveryRate at most. Judged: those with kFewestDrawn.
 [[nodiscard]] Suspicion position_locked(std::span<const std::span<const std::uint32_t>> drawn);
 
-// Features whose nearest other is as near as `least` or nearer: `usual` is how near, `subject` the other; each pair
-// once, named at the higher number. `nearest`: of each feature, best first. Judged: those with a list.
+// Features whose nearest other is as near as `least` or nearer: `usual` is how near, `subject` the other.
+// Of two that are each other's nearest both are listed. `nearest`: of each feature, best first. Judged: those with a
+// list.
 [[nodiscard]] Suspicion duplicated(std::span<const std::vector<Neighbor>> nearest, double least);
 
 // A span of steps, with what each feature did in it.

@@ -85,10 +85,16 @@ void print_least(const ComparedSites& sites, Scope listed) {
   table.print();
 }
 
+// Of the collected rows; nothing: an imported store does not have it.
+std::optional<double> resolved_share(const SiteOf& of) {
+  if (of.store.run().imported) return std::nullopt;
+  return share_of(of.stored.counts.rows_resolved, of.stored.counts.rows_collected);
+}
+
 std::string of_store(const char* which, const SiteOf& of) {
-  const SiteCounts& counts = of.stored.counts;
-  const double resolved = share_of(counts.rows_resolved, counts.rows_collected);
-  return which + scope_text(of.stored, Scope::all_time, of.store.run().lost_before) +
+  const double resolved = resolved_share(of).value_or(1);
+  const Scope scope = of.stored.all_time_readable ? Scope::all_time : Scope::recent;
+  return which + scope_text(of.stored, scope, of.store.run().lost_before) +
          (resolved < 1 ? "; " + percent_text(resolved) + " of the rows resolved to their token" : "");
 }
 
@@ -157,15 +163,12 @@ Json json_of(const FeatureAgreement& one) {
 }
 
 Json json_of(const ComparedSites& sites, Scope listed) {
-  const auto resolved = [](const StoredSite& stored) {
-    return share_of(stored.counts.rows_resolved, stored.counts.rows_collected);
-  };
   Json object{{"site", sites.training.stored.site.name},
               {"final_site", sites.final_pass.stored.site.name},
               {"features", sites.training.stored.site.features},
               {"final_tokens", final_tokens(sites)},
-              {"resolved", resolved(sites.training.stored)},
-              {"final_resolved", resolved(sites.final_pass.stored)},
+              {"resolved", json_of(resolved_share(sites.training))},
+              {"final_resolved", json_of(resolved_share(sites.final_pass))},
               {"sequences", sites.agreement.sequences.training},
               {"final_sequences", sites.agreement.sequences.final_pass},
               {"common_sequences", sites.agreement.sequences.both},

@@ -65,7 +65,8 @@ std::vector<SitePair> paired(const AgreeRequest& request, const StoreReader& tra
 // What alone makes two stores differ.
 void say_what_differs(const StoreReader& training, const StoreReader& final_pass) {
   const RunFacts &run = training.run(), &last = final_pass.run();
-  if (run.counted != last.counted) {
+  const bool known = !run.imported && !last.imported;
+  if (known && run.counted != last.counted) {
     note("the stores differ in what an activation is or which count, and so in part for that: " + run.counted + "; " +
          last.counted);
   }
@@ -92,7 +93,8 @@ void check_text(const CommonText& sequences, const StoreReader& training, const 
 void agree(const AgreeRequest& request) {
   const StoreReader training(request.training), final_pass(request.final_pass);
   StoredWindows windows(request.training);
-  const Scope listed = request.all_time ? Scope::all_time : Scope::recent;
+  const Scope listed = chosen_scope(training, request.all_time);
+  (void)chosen_scope(final_pass, true);
   for (const StoreReader* store : {&training, &final_pass}) note_import(*store);
   std::vector<ComparedSites> compared;
   const std::vector<SitePair> pairs = paired(request, training, final_pass);

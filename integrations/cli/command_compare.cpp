@@ -85,6 +85,7 @@ void add_compare(CLI::App& program) {
   add_store_argument(*sub, request->store);
   sub->add_option("FEATURE", request->features, "Their numbers, two to " + std::to_string(kMostCompared))
       ->required()
+      ->check(feature_number())
       ->expected(2, kMostCompared);
   add_samples_option(*sub, request->wanted.samples);
   add_context_option(*sub, request->wanted.context);

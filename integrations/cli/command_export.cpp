@@ -40,7 +40,7 @@ struct Written {
 
 void check(const ExportOptions& options) {
   if (options.store.json && options.output == "-") {
-    throw Failure(Status::bad_input, "--json says what was written to a file: it needs --output");
+    throw Failure(Status::bad_input, "--json says what was written to a file: it needs --output with a name");
   }
   if (options.all && (options.top || !options.features.empty())) {
     throw Failure(Status::bad_input, "--all is every feature: not together with --top or --features");
@@ -152,6 +152,7 @@ void add_export(CLI::App& program) {
       ->type_name("N|NAME");
   add_tokenizer_option(*sub, options->store);
   sub->add_flag("--json", options->store.json, "Print what was written as one JSON object (docs/json_output.md)");
+  sub->get_option("--features")->excludes("--top")->excludes("--sort");
   sub->footer("Example: saetap export activation_samples --format csv -o samples.csv --top 500");
   sub->callback([options] { export_store(*options); });
 }

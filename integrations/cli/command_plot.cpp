@@ -12,6 +12,7 @@
 #include "integrations/cli/opened_store.h"
 #include "integrations/cli/picture_file.h"
 #include "integrations/cli/progress.h"
+#include "integrations/cli/shared_options.h"
 #include "integrations/report/map_picture.h"
 #include "integrations/report/pictures.h"
 #include "integrations/report/plot_style.h"
@@ -86,8 +87,7 @@ MapNames names_of(const MapRequest& map) {
 }
 
 Picture picture_of(const PlotRequest& request, const OpenedStore& store) {
-  std::vector<std::uint32_t> features;
-  for (const std::int64_t feature : request.features) features.push_back(checked_feature(store, feature));
+  const auto features = asked_features(store.reader, store.stored(), store.scope, request.features);
   Progress progress("features read", static_cast<std::size_t>(store.stored().site.features));
   const PictureRequest of{
       .store = store.reader, .site = store.stored(), .scope = store.scope, .progress = [&](std::size_t done) {
@@ -183,18 +183,18 @@ void add_plot(CLI::App& program) {
   CLI::App* sub = program.add_subcommand("plot", "Draw a site or its features as a picture fit to print");
   add_store_argument(*sub, request->store);
   sub->add_option("KIND", request->kind, "What to draw: see below")->required()->check(CLI::IsMember(kind_names()));
-  sub->add_option("FEATURE", request->features, "Numbers of the features")->type_name("N");
+  sub->add_option("FEATURE", request->features, "Numbers of the features")->check(feature_number())->type_name("N");
   CLI::Option* output =
       sub->add_option("-o,--output", request->output, "File to write; - is stdout (default: after the kind)")
+          ->check(file_name())
           ->type_name("FILE");
   CLI::Option* format =
       sub->add_option("--format", request->format, "svg, png or pdf (default: as FILE ends, else svg)")
           ->check(CLI::IsMember({"svg", "png", "pdf"}))
           ->type_name("FORMAT");
-  sub->add_option("--samples", request->samples, "Of the kind samples: how many (default: 20)")
-      ->check(CLI::Range(1, 100));
+  sub->add_option("--samples", request->samples, "Of the kind samples: how many (default: 20)")->check(from_to(1, 100));
   sub->add_option("--context", request->context, "Of the kind samples: tokens to show on each side (default: 5)")
-      ->check(CLI::Range(0, 20));
+      ->check(from_to(0, 20));
   add_map_options(*sub, request->map);
   add_scope_option(*sub, request->store);
   add_site_option(*sub, request->store);

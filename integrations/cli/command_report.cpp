@@ -87,6 +87,7 @@ void add_report(CLI::App& program) {
   CLI::App* sub = program.add_subcommand("report", "Write what is known of a site's features as a document");
   add_store_argument(*sub, options->store);
   sub->add_option("-o,--output", options->output, "File to write; - is stdout (default: report.md or report.html)")
+      ->check(file_name())
       ->type_name("FILE");
   CLI::Option* const html =
       sub->add_flag("--html", options->html, "One self-contained HTML page instead of Markdown, with shaded tokens");
@@ -98,6 +99,7 @@ void add_report(CLI::App& program) {
   add_site_option(*sub, options->store);
   add_tokenizer_option(*sub, options->store);
   add_json_option(*sub, options->store);
+  sub->get_option("--features")->excludes("--top")->excludes("--sort");
   sub->get_option("--json")->excludes(html)->excludes("--output");
   sub->footer("Example: saetap report activation_samples -o report.md --top 100 --sort density");
   sub->callback([options] { report(*options); });

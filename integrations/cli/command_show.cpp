@@ -78,7 +78,7 @@ void add_show(CLI::App& program) {
   auto request = std::make_shared<ShowRequest>();
   CLI::App* sub = program.add_subcommand("show", "Show one feature: its figures, its tokens, its samples");
   add_store_argument(*sub, request->store);
-  sub->add_option("FEATURE", request->feature, "Number of the feature")->required();
+  sub->add_option("FEATURE", request->feature, "Number of the feature")->check(feature_number())->required();
   add_samples_option(*sub, request->wanted.samples);
   add_context_option(*sub, request->wanted.context);
   add_unembedding_option(*sub, request->unembedding);

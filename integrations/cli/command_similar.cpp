@@ -69,7 +69,7 @@ void add_similar(CLI::App& program) {
   auto request = std::make_shared<SimilarRequest>();
   CLI::App* sub = program.add_subcommand("similar", "The features most similar to one, or all pairs that are");
   add_store_argument(*sub, request->pairs.store);
-  sub->add_option("FEATURE", request->feature, "Its number");
+  sub->add_option("FEATURE", request->feature, "Its number")->check(feature_number());
   sub->add_flag("--all", request->all, "All pairs of features, instead of one feature's");
   sub->add_option("--by", request->by,
                   "Similar in what: decoder directions, places of the strongest samples, or tokens of these "
@@ -84,7 +84,9 @@ void add_similar(CLI::App& program) {
          "With --all: only pairs of at least this similarity (default: 0.8 by decoder or tokens, 0.5 by places; "
          "with --top none)")
       ->type_name("SIMILARITY");
-  sub->add_option("-o,--output", request->pairs.output, "With --all: a file for all of them, CSV or with --json JSON")
+  sub->add_option("-o,--output", request->pairs.output,
+                  "With --all: a file for all of them, CSV or with --json JSON; - is stdout")
+      ->check(file_name())
       ->type_name("FILE");
   add_scope_option(*sub, request->pairs.store);
   add_site_option(*sub, request->pairs.store);

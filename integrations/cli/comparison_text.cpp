@@ -36,10 +36,12 @@ void print_side_by_side(const Comparison& comparison, const PageStyle& style) {
   add_row(table, "active on", comparison, [](const FeatureFacts& f) {
     return count_text(f.statistics.active) + " of " + count_text(f.eligible) + " tokens";
   });
-  add_row(table, "max", comparison, [](const FeatureFacts& f) { return activation_text(f.statistics.max); });
+  add_row(table, "max", comparison,
+          [](const FeatureFacts& f) { return f.statistics.active == 0 ? "" : activation_text(f.statistics.max); });
   add_row(table, "mean", comparison, mean_text);
-  add_row(table, "std", comparison,
-          [](const FeatureFacts& f) { return activation_text(f.statistics.standard_deviation()); });
+  add_row(table, "std", comparison, [](const FeatureFacts& f) {
+    return f.statistics.active == 0 ? "" : activation_text(f.statistics.standard_deviation());
+  });
   add_row(table, "half below", comparison,
           [](const FeatureFacts& f) { return f.histogram.total() == 0 ? "" : activation_text(f.quantile(50)); });
   for (std::size_t i = 0; i < kTokensShown; ++i) {

@@ -110,10 +110,12 @@ std::size_t chosen_site(const StoreReader& reader, const std::string& wanted) {
     }
     return 0;
   }
+  // A number is one: "2" is not the only site with 2 in its name.
+  const bool number = std::ranges::all_of(wanted, [](char c) { return c >= '0' && c <= '9'; });
   std::vector<std::size_t> partial;
   for (std::size_t i = 0; i < sites.size(); ++i) {
     if (sites[i].site.name == wanted || std::to_string(sites[i].site.id) == wanted) return i;
-    if (sites[i].site.name.find(wanted) != std::string::npos) partial.push_back(i);
+    if (!number && sites[i].site.name.find(wanted) != std::string::npos) partial.push_back(i);
   }
   if (partial.size() == 1) return partial.front();
   throw Failure(Status::not_there, (partial.empty() ? "there is no site " : "there is more than one site ") + wanted +

@@ -10,8 +10,14 @@
 
 namespace saetap::cli {
 
-// For an option that takes a whole number. CLI11's own would name the largest double as what is allowed.
+// For an option that takes a whole number, in decimal digits. CLI11 itself would take 010 for 8 and nothing at all for
+// 0, and name the largest double as what is allowed.
 [[nodiscard]] CLI::Validator at_least(std::uint64_t lowest);
+[[nodiscard]] CLI::Validator from_to(std::uint64_t lowest, std::uint64_t highest);
+// The number of a feature. Whether the site has it: checked_feature.
+[[nodiscard]] CLI::Validator feature_number();
+// For a file to write: a name, not an empty one (of an unset variable).
+[[nodiscard]] CLI::Validator file_name();
 
 // -o,--output FILE, which may be - for stdout. The default is what `output` is.
 void add_output_option(CLI::App& command, std::string& output);

@@ -94,7 +94,7 @@ void put_out(const SimilarPairsRequest& request, const Json& head, const Found& 
     if (request.store.json) return write_json(out, head, found);
     write_csv(out, found);
   };
-  if (!request.output.empty()) {
+  if (!request.output.empty() && request.output != "-") {
     write_atomically(request.output, write);
     if (request.store.json) {
       print_json({{"store", head.at("store")}, {"output", request.output}, {"pairs", count}});
@@ -103,7 +103,7 @@ void put_out(const SimilarPairsRequest& request, const Json& head, const Found& 
     }
     return;
   }
-  if (request.store.json) return write(std::cout);
+  if (request.store.json || request.output == "-") return write(std::cout);
   print();
 }
 

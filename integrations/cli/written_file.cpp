@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <string_view>
 
 #include "integrations/cli/failure.h"
 
@@ -34,6 +35,13 @@ bool make_private(const std::string& path) {
 
 }  // namespace
 
+bool is_database(const std::string& path) {
+  constexpr std::string_view kMagic("SQLite format 3\0", 16);
+  std::ifstream file(path, std::ios::binary);
+  std::string head(kMagic.size(), ' ');
+  return file.read(head.data(), static_cast<std::streamsize>(head.size())) && head == kMagic;
+}
+
 void write_atomically(const std::string& path, const std::function<void(std::ostream&)>& write) {
   const auto fail = [&](const std::string& reason) -> Failure {
     return Failure(Status::bad_input, path + " cannot be written: " + reason);
@@ -51,6 +59,7 @@ void write_atomically(const std::string& path, const std::function<void(std::ost
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) return fill(path);
 
   const bool replaces = std::filesystem::exists(status);
+  if (replaces && is_database(path)) throw fail("it is a store, or another database: give the new file another name");
   const auto target = replaces ? std::filesystem::canonical(path).string() : path;
   const TemporaryFile temporary{target + ".part" + std::to_string(getpid())};
   if (!make_private(temporary.path)) throw fail(std::strerror(errno));

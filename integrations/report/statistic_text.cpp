@@ -25,6 +25,7 @@ std::string density_text(const FeatureFacts& facts) {
 }
 
 std::string mean_text(const FeatureFacts& facts) {
+  if (facts.statistics.active == 0) return "";
   std::string text = activation_text(facts.statistics.mean());
   if (!facts.mean_interval) return text;
   return text + " (" + activation_text(facts.mean_interval->low) + " to " + activation_text(facts.mean_interval->high) +

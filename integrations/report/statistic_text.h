@@ -10,6 +10,7 @@ namespace saetap {
 
 // "12.5 % (7.81 % to 18.7 %)": with the interval, if there is one.
 [[nodiscard]] std::string density_text(const FeatureFacts& facts);
+// The same of the mean over active values; empty where there are none.
 [[nodiscard]] std::string mean_text(const FeatureFacts& facts);
 
 // "of 64 active tokens drawn at random": among which the activating tokens are counted.

@@ -25,8 +25,8 @@ PLANTED = {
     "came_back": [43],
     "one_token": [44],
     "position_locked": [45],
-    "duplicate_direction": [46],
-    "same_strongest": [49],
+    "duplicate_direction": [3, 46],
+    "same_strongest": [5, 49],
     "negative": [48],
 }
 FAMILY = [10, 11, 12]

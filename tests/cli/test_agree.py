@@ -312,6 +312,30 @@ class Agree(StoreTest):
         self.assertIn("what an activation is", done.stderr)
         self.assertIn("how many samples may be alike", done.stderr)
 
+    def test_of_an_imported_store_only_what_its_file_lists_is_compared(self) -> None:
+        file, imported = self.folder / "listed.json", self.folder / "listed.saetap"
+        self.ok("export", self.training.path, "--all", "-o", file)
+        self.ok("import", file, "-o", imported)
+        done = saetap("agree", imported, self.final.path, "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("differ", done.stderr)
+        (site,) = json.loads(done.stdout)["sites"]
+        self.assertEqual([part["kind"] for part in site["parts"]], ["recent"])
+        self.assertIsNone(site["resolved"])
+        (whole,) = self.ok_json("agree", self.training.path, self.final.path)["sites"]
+        (recent,) = [part for part in whole["parts"] if part["kind"] == "recent"]
+        for figure in ("top_overlap", "found", "tokens"):
+            self.assertEqual(site["parts"][0][figure], recent[figure])
+        text = saetap("agree", imported, self.final.path).stdout
+        self.assertNotIn("of the rows resolved", text)
+        self.assertNotIn("all time", text)
+        self.fails_with_note(1, "that --all-time would read, nothing is there", "agree", imported, self.final.path, "--all-time")
+
+    def fails_with_note(self, status: int, reason: str, *arguments: object) -> None:
+        done = saetap(*arguments)
+        self.assertEqual((done.returncode, done.stdout), (status, ""))
+        self.assertIn(reason, done.stderr)
+
     def test_a_window_whose_samples_were_given_up_is_not_compared_by_them(self) -> None:
         empty = self.edited(self.training.path, "UPDATE history SET activation = x'', sequence = x'', position = x'', "
                                            "step = x'', context_count = x''")

@@ -27,8 +27,8 @@ class Usage(StoreTest):
         self.fails(2, "--sort", "features", self.usual, "--sort", "beauty")
         self.fails(2, "--top: 0 is not 1 or more (saetap features --help)", "features", self.usual, "--top", 0)
         self.fails(2, "-k: 0 is not 1 or more", "cluster", self.usual, "-k", 0)
-        self.fails(2, "--samples: -1 is not 1 or more", "report", self.usual, "--samples", -1)
-        self.fails(2, "--top: -1 is not 0 or more", "agree", self.usual, self.usual, "--top", -1)
+        self.fails(2, "--samples: -1 is not a whole number of 1 or more", "report", self.usual, "--samples", -1)
+        self.fails(2, "--top: -1 is not a whole number of 0 or more", "agree", self.usual, self.usual, "--top", -1)
         self.fails(2, "--top", "export", self.usual, "--top", 10**30)
         self.fails(2, "--context", "show", self.usual, 0, "--context", -1)
         self.fails(2, "--min-density: lots is not a share", "features", self.usual, "--min-density", "lots")
@@ -41,6 +41,42 @@ class Usage(StoreTest):
         self.fails(2, 'not a samples.json of saetap (its "format" is not "saetap samples")\n', "import", foreign,
                    "-o", self.folder / "imported.saetap")
         self.fails(2, "--max-density: 101% is not a share", "features", self.usual, "--max-density", "101%")
+
+    def test_a_number_is_decimal_digits_and_never_nothing(self) -> None:
+        """An unset variable is no feature 0, and 010 not the feature 8."""
+        for wrong in ("", "x", "010", "0x10", "1.5", "1e1", " 1", "+1", 10**20):
+            for command in (("show",), ("compare", 1), ("plot", "samples"), ("similar",)):
+                name, *rest = command
+                self.fails(2, f"{wrong or 'an empty text'} is not the number of a feature", name, self.usual, *rest, wrong)
+            for name in ("report", "export"):
+                self.fails(2, "is not the number of a feature", name, self.usual, "-o", "-", "--features", wrong)
+        for wrong in ("", "x", "010", "1e9"):
+            self.fails(2, "is not a whole number of 1 or more", "show", self.usual, 0, "--samples", wrong)
+            self.fails(2, "is not a whole number from 0 to 100000", "show", self.usual, 0, "--context", wrong)
+        self.fails(1, "there is no feature 4000000000; the site has 0 to 7", "show", self.usual, 4 * 10**9)
+
+    def test_features_are_named_or_chosen(self) -> None:
+        for name in ("report", "export"):
+            self.fails(2, "--top excludes --features", name, self.usual, "--features", 1, "--top", 1)
+            self.fails(2, "--sort excludes --features", name, self.usual, "--features", 1, "--sort", "mean")
+
+    def test_a_number_is_no_part_of_a_sites_name(self) -> None:
+        """Its name is Sae.forward.8#0, or like it."""
+        for number in ("8", "1", "00"):
+            self.fails(1, f"there is no site {number}; the store has 0", "show", self.usual, 0, "--site", number)
+        self.assertEqual(self.ok("show", self.usual, 0, "--site", "0"), self.ok("show", self.usual, 0, "--site", "Sae"))
+
+    def test_no_output_replaces_a_store(self) -> None:
+        store = self.folder / "precious.saetap"
+        before = (self.usual / "samples.saetap").read_bytes()
+        store.write_bytes(before)
+        for command in (("export",), ("map",), ("report",), ("similar", "--all"), ("plot", "density", "--format", "svg")):
+            name, *rest = command
+            self.fails(2, f"{store} cannot be written: it is a store", name, store, *rest, "-o", store)
+            self.assertEqual(store.read_bytes(), before)
+        for command in (("export",), ("map",), ("report",), ("similar", "--all"), ("plot", "density")):
+            name, *rest = command
+            self.fails(2, "--output: an empty text names no file", name, store, *rest, "-o", "")
 
     def test_what_is_no_store_is_status_2(self) -> None:
         text = self.folder / "text"

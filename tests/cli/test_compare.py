@@ -113,6 +113,10 @@ class Compare(StoreTest):
         self.assertIn("feature 6: never active here: no samples", dead)
         self.assertIn("feature 5: active, but never from 0.10 up: no samples", dead)
 
+    def test_of_one_that_was_never_active_nothing_is_measured(self) -> None:
+        rows = {row.split()[0]: row.split()[1:] for row in self.ok("compare", self.usual, 0, 6).splitlines() if row}
+        self.assertEqual((rows["max"], len(rows["mean"]), rows["std"]), (["7.50"], 4, ["1.44"]))
+
     def test_wrong_usage(self) -> None:
         self.fails(2, "FEATURE", "compare", self.many, 0)
         self.fails(2, "named twice", "compare", self.many, 0, 1, 0)

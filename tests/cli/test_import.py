@@ -113,6 +113,9 @@ class Imported(Exports):
         self.assertEqual(stat.S_IMODE((self.work / "folder/samples.saetap").stat().st_mode), 0o600)
         made = self.ok_json("import", file, "-o", self.store, "--force")
         self.assertEqual((made["sites"], made["features"], made["samples"]), (1, 6, 9))
+        before = file.read_bytes()
+        self.fails(2, f"{file} is there and is no store: --force replaces stores only", "import", file, "-o", file, "--force")
+        self.assertEqual(file.read_bytes(), before)
 
     def test_a_tokenizer_that_is_gone_leaves_the_texts_of_the_file(self) -> None:
         data = json.loads(self.exported(self.usual))

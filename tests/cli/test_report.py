@@ -134,9 +134,10 @@ class Suspicious(ReportTest):
         """As `compare` has it; that stands in test_feature_facts."""
         def found() -> tuple[int, int]:
             rules = {one["kind"]: one["features"] for one in self.ok_json("report", self.suspicious)["suspicious"]}
-            (one,) = rules["same_strongest"]
+            other, one = sorted(rules["same_strongest"], key=lambda one: one["feature"])
             (pair,) = self.ok_json("compare", self.suspicious, 5, 49)["pairs"]
             self.assertEqual((one["count"], one["of"], one["subject"]), (39, 41, 5))
+            self.assertEqual((other["feature"], other["count"], other["subject"]), (5, 39, 49))
             self.assertEqual((one["both"], one["either"]), (pair["activity"]["both"], pair["activity"]["either"]))
             self.assertIn(f"both are active at {one['both']} of {one['either']} random places", one["text"])
             return one["both"], one["either"]

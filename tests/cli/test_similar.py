@@ -32,6 +32,9 @@ class Similar(StoreTest):
             self.assertEqual(said, {"store": shown["store"], "output": str(file), what: number})
             self.assertIn(f"written to {file}", self.ok(*words, "-o", file))
 
+    def test_a_dash_is_stdout(self) -> None:
+        self.assertEqual(self.ok("similar", self.usual, "--all", "-o", "-"), "first,second,similarity\n0,1,1\n")
+
     def test_without_directions_or_tokens(self) -> None:
         store = self.folder / "no_tokens"
         for command in (("similar", "--all"), ("cluster",), ("map",)):

@@ -153,13 +153,13 @@ TEST_CASE("where all text is short, its positions are nothing special") {
   CHECK(saetap::position_locked(drawn.spans()).features.empty());
 }
 
-TEST_CASE("a pair of duplicates is named once, and every duplicate is named") {
+TEST_CASE("every duplicate is named, both of a pair") {
   const std::vector<std::vector<Neighbor>> nearest{{{1, 0.96}}, {{0, 0.96}}, {{0, 0.95}}, {{2, 0.949}},
                                                    {},          {{6, 1.0}},  {{5, 1.0}}};
   const Suspicion found = saetap::duplicated(nearest, saetap::kDuplicateCosine);
   CHECK(found.judged == 6);
-  CHECK(numbers_of(found) == Features{6, 1, 2});
-  CHECK(found.features.front().subject == 5);
+  CHECK(numbers_of(found) == Features{5, 6, 0, 1, 2});
+  CHECK(found.features.front().subject == 6);
   CHECK(found.features.front().usual == 1.0);
 }
 
