@@ -6,6 +6,7 @@
 #include "integrations/cli/commands.h"
 #include "integrations/cli/failure.h"
 #include "integrations/cli/libtorch_part.h"
+#include "integrations/cli/shared_options.h"
 
 namespace saetap::cli {
 namespace {
@@ -74,12 +75,12 @@ void check(const CollectArguments& arguments) {
 }
 
 void add_rows_options(CLI::App& sub, CollectArguments& arguments) {
-  constexpr std::int64_t kMost = std::int64_t{1} << 31;
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 31;
   sub.add_option("--lm", arguments.lm, "The language model whose activations it reads, a file of torch.jit.save")
       ->type_name("FILE");
   sub.add_option("--lm-output", arguments.lm_output,
                  "Which of the tensors it returns, from 0 (default: the only one as wide as the SAE's input)")
-      ->check(CLI::Range(std::int64_t{0}, kMost));
+      ->check(from_to(0, kMost));
   sub.add_option("--activations", arguments.activations,
                  "Or stored rows: .npy, .pt or .safetensors (FILE:NAME where one holds several tensors), [rows, d] or "
                  "[batch, length, d]")
@@ -92,21 +93,21 @@ void add_rows_options(CLI::App& sub, CollectArguments& arguments) {
                  "Attention masks, one for each file of tokens: 1 is attended to. Given to the model, too")
       ->type_name("FILE");
   sub.add_option("--length", arguments.length, "Tokens in a row, where the file does not say it")
-      ->check(CLI::Range(std::int64_t{1}, kMost));
+      ->check(from_to(1, kMost));
   sub.add_option("--omit-ids", arguments.omitted_ids,
                  "Tokens of these ids have no row, or none that the SAE is given: 0,101,102")
       ->delimiter(',')
       ->type_name("ID,...")
-      ->check(CLI::Range(std::int64_t{0}, kMost - 1));
+      ->check(from_to(0, kMost - 1));
   sub.add_flag("--omit-masked", arguments.omit_masked, "Tokens that the mask leaves out have none either");
   sub.add_flag("--in-given-order", arguments.in_given_order,
                "With one file of tokens for all: stored rows follow each other as given, though the numbers in the "
                "names of their files do not");
   sub.add_option("--batch", arguments.batch, "Rows in a call of the SAE, which is a step (default: 4096)")
       ->type_name("ROWS")
-      ->check(CLI::Range(std::int64_t{1}, kMost));
+      ->check(from_to(1, kMost));
   sub.add_option("--sequences", arguments.sequences, "Rows of tokens in a call of the model (default: 32)")
-      ->check(CLI::Range(std::int64_t{1}, kMost));
+      ->check(from_to(1, kMost));
   sub.add_option("--device", arguments.device, "Where both run: cpu (default), cuda, cuda:1");
 }
 
@@ -116,17 +117,20 @@ void add_store_options(CLI::App& sub, CollectArguments& arguments) {
       ->envname("SAETAP_CONFIG");
   sub.add_option("-k", arguments.k, "Samples of a feature (the key max_samples_per_feature)")
       ->type_name("N")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}));
+      ->check(from_to(1, 1'000'000));
   sub.add_option("--context", arguments.context, "Tokens on each side of one (the key sample_context_size)")
       ->type_name("N")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{100'000}));
+      ->check(from_to(0, 100'000));
   sub.add_option("--threshold", arguments.threshold,
                  "Lowest activation that is one (the key sample_activation_threshold)")
       ->type_name("X")
       ->check(CLI::Range(0.0, 1'000'000.0));
   sub.add_option("--tokenizer", arguments.tokenizer, "The model's tokenizer (the key tokenizer)")->type_name("FILE");
   sub.add_flag("--resume", arguments.resume, "Go on with the pass that was broken off in this folder");
-  sub.add_option("-o,--output", arguments.output, "Folder for the store")->required()->type_name("DIR");
+  sub.add_option("-o,--output", arguments.output, "Folder for the store")
+      ->required()
+      ->check(file_name())
+      ->type_name("DIR");
 }
 
 }  // namespace

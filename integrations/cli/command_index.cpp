@@ -65,11 +65,11 @@ void add_index(CLI::App& program) {
   sub->add_option("--mask", arguments->masks, "Attention masks, one for each file of tokens: 1 is attended to")
       ->type_name("FILE");
   sub->add_option("--length", arguments->length, "Tokens in a row, where the file does not say it")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31));
+      ->check(from_to(1, std::uint64_t{1} << 31));
   sub->add_option("--omit-ids", arguments->omitted_ids, "Tokens of these ids have no row in the activations: 0,101,102")
       ->delimiter(',')
       ->type_name("ID,...")
-      ->check(CLI::Range(std::int64_t{0}, (std::int64_t{1} << 31) - 1));
+      ->check(from_to(0, (std::uint64_t{1} << 31) - 1));
   sub->add_flag("--omit-masked", arguments->omit_masked, "Tokens that the mask leaves out have none either");
   sub->add_flag("--in-given-order", arguments->in_given_order,
                 "With one file of tokens for all: the shards follow each other as given, though the numbers in their "
@@ -77,6 +77,7 @@ void add_index(CLI::App& program) {
   sub->add_option("--name", arguments->name,
                   "What the rows are called in what is said of them (default: the index file's name)");
   sub->add_option("-o,--output", arguments->output, "The index file, for the config key saetap.tokens.index")
+      ->check(file_name())
       ->required()
       ->type_name("FILE");
   add_json_option(*sub, arguments->json);

@@ -62,7 +62,9 @@ void merge(const MergeRequest& request) {
 void add_merge(CLI::App& program) {
   auto request = std::make_shared<MergeRequest>();
   CLI::App* sub = program.add_subcommand("merge", "Make one store of several: of the ranks of a run, or of more runs");
-  sub->add_option("OUT", request->output, "The merged store, or the folder for its samples.saetap")->required();
+  sub->add_option("OUT", request->output, "The merged store, or the folder for its samples.saetap")
+      ->check(file_name())
+      ->required();
   sub->add_option("IN", request->inputs, "Stores, or folders that hold samples.saetap")->required()->expected(2, -1);
   sub->add_flag("--force", request->force, "Replace OUT if it is there");
   sub->add_flag("--mix", request->mix,
