@@ -127,6 +127,9 @@ SiteAgreement compare_sites(const SiteOf& training, StoredWindows& windows, cons
   for (std::uint32_t feature = 0; feature < ever.size(); ++feature) {
     tick(feature);
     if (ever[feature].active == 0 && final_statistics[feature].active == 0) continue;
+    // Of features that its file does not list an imported store knows nothing.
+    if (ever[feature].active == 0 && training.store.run().imported) continue;
+    if (final_statistics[feature].active == 0 && final_pass.store.run().imported) continue;
     const KeptOfFeature last{final_statistics[feature], final_pass.store.samples(final_site, feature, Scope::all_time),
                              final_pass.store.random_samples(final_site, feature, Scope::all_time)};
     in_final.add(last);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <optional>
 
 namespace saetap {
 
@@ -11,29 +10,31 @@ SiteSamples SiteSamples::read(const StoreReader& store, const StoredSite& site, 
   constexpr std::uint32_t kReadTogether = 256;  // some milliseconds
   SiteSamples all;
   const auto features = static_cast<std::uint32_t>(site.site.features);
-  std::optional<StoreReader::Together> together;
-  for (std::uint32_t feature = 0; feature < features; ++feature) {
-    if (feature % kReadTogether == 0) {
-      together.reset();
-      together.emplace(store);
-    }
-    const std::vector<Sample> samples = kind == SampleKind::strongest
-                                            ? store.samples(site.site.id, feature, scope)
-                                            : store.random_samples(site.site.id, feature, scope);
-    for (const Sample& one : samples) {
-      all.samples_.push_back({.sequence = one.sequence,
-                              .position = one.position,
-                              .step = one.step,
-                              .activation = one.activation,
-                              .token = kTokenNotKnown});
-    }
-    all.begins_.push_back(all.samples_.size());
-    if (tick) tick(feature + 1);
+  for (std::uint32_t first = 0; first < features; first += kReadTogether) {
+    const std::uint32_t end = std::min(features, first + kReadTogether);
+    all.add(store, site.site.id, scope, kind, first, end);
+    if (tick) tick(end);
   }
-  together.reset();
   all.samples_.shrink_to_fit();
   all.find_tokens(store);
   return all;
+}
+
+void SiteSamples::add(const StoreReader& store, int site, Scope scope, SampleKind kind, std::uint32_t first,
+                      std::uint32_t end) {
+  const StoreReader::Together together(store);
+  for (std::uint32_t feature = first; feature < end; ++feature) {
+    const std::vector<Sample> samples = kind == SampleKind::strongest ? store.samples(site, feature, scope)
+                                                                      : store.random_samples(site, feature, scope);
+    for (const Sample& one : samples) {
+      samples_.push_back({.sequence = one.sequence,
+                          .position = one.position,
+                          .step = one.step,
+                          .activation = one.activation,
+                          .token = kTokenNotKnown});
+    }
+    begins_.push_back(samples_.size());
+  }
 }
 
 std::vector<std::int32_t> SiteSamples::tokens_of(std::uint32_t feature) const {

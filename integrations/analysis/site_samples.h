@@ -39,6 +39,8 @@ class SiteSamples {
   [[nodiscard]] std::vector<std::int32_t> tokens_of(std::uint32_t feature) const;
 
  private:
+  // The samples of some features, of one checkpoint.
+  void add(const StoreReader& store, int site, Scope scope, SampleKind kind, std::uint32_t first, std::uint32_t end);
   void find_tokens(const StoreReader& store);
 
   std::vector<PlacedSample> samples_;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <span>
@@ -94,7 +95,11 @@ void agree(const AgreeRequest& request) {
   const StoreReader training(request.training), final_pass(request.final_pass);
   StoredWindows windows(request.training);
   const Scope listed = chosen_scope(training, request.all_time);
-  (void)chosen_scope(final_pass, true);
+  if (!std::ranges::all_of(final_pass.sites(), &StoredSite::all_time_readable)) {
+    throw Failure(Status::not_there, final_pass.path() +
+                                         ": was made of a samples.json of the pass's recent steps, and all of FINAL is "
+                                         "compared: export it with --all-time");
+  }
   for (const StoreReader* store : {&training, &final_pass}) note_import(*store);
   std::vector<ComparedSites> compared;
   const std::vector<SitePair> pairs = paired(request, training, final_pass);

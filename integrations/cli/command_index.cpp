@@ -7,6 +7,7 @@
 #include "integrations/cli/failure.h"
 #include "integrations/cli/libtorch_part.h"
 #include "integrations/cli/shared_options.h"
+#include "integrations/cli/written_file.h"
 #include "plugin/trace/row_file_format.h"
 
 namespace saetap::cli {
@@ -31,6 +32,7 @@ struct IndexArguments {
   if (arguments.omit_masked && arguments.masks.empty()) {
     throw Failure(Status::bad_input, "--omit-masked needs --mask");
   }
+  check_no_database(arguments.output);
   // A file may have any name: each stands behind its key.
   std::vector<std::string> words;
   for (const auto& file : arguments.activations) words.push_back("--activations=" + file);

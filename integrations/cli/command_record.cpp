@@ -14,6 +14,7 @@
 #include "integrations/cli/failure.h"
 #include "integrations/cli/help_format.h"
 #include "integrations/cli/plugin_location.h"
+#include "integrations/cli/shared_options.h"
 #include "integrations/cli/shell_quote.h"
 #include "integrations/tokenizers/tokenizer.h"
 #include "plugin/config.h"
@@ -137,6 +138,7 @@ void add_record(CLI::App& program, const std::vector<std::string>& command) {
       ->type_name("FILE")
       ->envname("SAETAP_CONFIG");
   sub->add_option("-o,--output", request->output, "Folder for the store (default: the key output_dir)")
+      ->check(file_name())
       ->type_name("DIR")
       ->envname("SAETAP_OUTPUT_DIR");
   sub->add_flag("--follow-children", request->follow_children,

@@ -54,6 +54,7 @@ void write_picture(const Picture& picture, const PictureTarget& target) {
   if (!folder.empty() && !std::filesystem::is_directory(folder)) {
     throw Failure(Status::bad_input, target.picture + " cannot be written: there is no folder " + folder.string());
   }
+  check_no_database(target.picture);  // before the table is there
   write_atomically(target.table, [&](std::ostream& out) { write_csv(out, picture.points); });
   write_atomically(target.picture, [&](std::ostream& out) { out << bytes; });
 }

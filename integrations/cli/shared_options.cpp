@@ -44,8 +44,9 @@ CLI::Validator from_to(std::uint64_t lowest, std::uint64_t highest) {
 
 CLI::Validator feature_number() {
   const auto check = [](const std::string& text) {
-    const auto number = whole_number(text);
-    const bool fits = number && *number <= std::numeric_limits<std::uint32_t>::max();
+    // Below 0 it is one that no site has.
+    const auto number = whole_number(text.starts_with('-') ? text.substr(1) : text);
+    const bool fits = number && *number <= std::numeric_limits<std::int64_t>::max();
     return fits ? "" : named(text) + " is not the number of a feature";
   };
   return {check, ""};

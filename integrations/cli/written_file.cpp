@@ -35,11 +35,15 @@ bool make_private(const std::string& path) {
 
 }  // namespace
 
-bool is_database(const std::string& path) {
+void check_no_database(const std::string& path) {
   constexpr std::string_view kMagic("SQLite format 3\0", 16);
+  std::error_code unknown;
+  if (!std::filesystem::is_regular_file(path, unknown)) return;  // opening a pipe would wait
   std::ifstream file(path, std::ios::binary);
   std::string head(kMagic.size(), ' ');
-  return file.read(head.data(), static_cast<std::streamsize>(head.size())) && head == kMagic;
+  if (!file.read(head.data(), static_cast<std::streamsize>(head.size())) || head != kMagic) return;
+  throw Failure(Status::bad_input,
+                path + " cannot be written: it is a store, or another database: give the new file another name");
 }
 
 void write_atomically(const std::string& path, const std::function<void(std::ostream&)>& write) {
@@ -59,7 +63,7 @@ void write_atomically(const std::string& path, const std::function<void(std::ost
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) return fill(path);
 
   const bool replaces = std::filesystem::exists(status);
-  if (replaces && is_database(path)) throw fail("it is a store, or another database: give the new file another name");
+  check_no_database(path);
   const auto target = replaces ? std::filesystem::canonical(path).string() : path;
   const TemporaryFile temporary{target + ".part" + std::to_string(getpid())};
   if (!make_private(temporary.path)) throw fail(std::strerror(errno));

@@ -7,11 +7,12 @@
 
 namespace saetap::cli {
 
-// Whether a file begins as those of SQLite do: stores among them.
-[[nodiscard]] bool is_database(const std::string& path);
+// Throws Failure if there is a file of SQLite, which may be a run's store, even the one that is read: nothing else goes
+// in its place.
+void check_no_database(const std::string& path);
 
 // Lets `write` fill a temporary file beside `path`, then renames it to `path`. Throws Failure if it cannot be written;
-// `path` is then as it was. A database is never replaced: it may be a run's store, even the one that is read. A link is
+// `path` is then as it was. See check_no_database. A link is
 // followed, and what is no regular file (a pipe, a device) is written to as it is: a rename would put a file in its
 // place. A new file is its owner's alone (0600), for stores hold text and so does what is made of them; one that was
 // there keeps its mode.

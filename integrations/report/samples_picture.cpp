@@ -159,6 +159,7 @@ std::vector<LegendEntry> legend_of(double largest) {
 }  // namespace
 
 Picture samples_picture(const PictureRequest& request, std::uint32_t feature, const SamplesShown& shown) {
+  const StoreReader::Together together(request.store);
   const int site = request.site.site.id;
   const std::vector<Sample> kept = request.store.samples(site, feature, request.scope);
   if (kept.empty()) throw NothingToDraw("no sample to draw: feature " + std::to_string(feature) + " has none here");

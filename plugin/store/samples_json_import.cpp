@@ -39,12 +39,12 @@ Json parse(const std::string& path, const std::function<void(std::size_t site, c
   constexpr int kKey = 1, kSite = 2, kSiteKey = 3, kFeature = 4;  // levels
   bool in_sites = false, in_features = false;
   std::size_t site = 0;
-  const auto callback = [&](int depth, Json::parse_event_t event, Json& parsed) {
-    using enum Json::parse_event_t;
-    if (event == key && depth == kKey) in_sites = parsed == "sites";
-    if (event == key && depth == kSiteKey) in_features = in_sites && parsed == "top_features";
-    if (event == object_end && depth == kSite && in_sites) ++site;
-    if (event != object_end || depth != kFeature || !in_features) return true;
+  using Event = Json::parse_event_t;
+  const auto callback = [&](int depth, Event event, Json& parsed) {
+    if (event == Event::key && depth == kKey) in_sites = parsed == "sites";
+    if (event == Event::key && depth == kSiteKey) in_features = in_sites && parsed == "top_features";
+    if (event == Event::object_end && depth == kSite && in_sites) ++site;
+    if (event != Event::object_end || depth != kFeature || !in_features) return true;
     take(site, parsed);
     return false;
   };

@@ -324,11 +324,25 @@ class Agree(StoreTest):
         self.assertIsNone(site["resolved"])
         (whole,) = self.ok_json("agree", self.training.path, self.final.path)["sites"]
         (recent,) = [part for part in whole["parts"] if part["kind"] == "recent"]
-        for figure in ("top_overlap", "found", "tokens"):
-            self.assertEqual(site["parts"][0][figure], recent[figure])
+        # What the whole store has besides are features that were not active in its recent steps: of them nothing is found.
+        part = site["parts"][0]
+        self.assertEqual(part["tokens"], recent["tokens"])
+        for figure in ("top_overlap", "found"):
+            self.assertAlmostEqual(part[figure]["mean"] * part[figure]["features"], recent[figure]["mean"] * recent[figure]["features"])
         text = saetap("agree", imported, self.final.path).stdout
         self.assertNotIn("of the rows resolved", text)
         self.assertNotIn("all time", text)
+        # Some features of a store are as like to the whole as the whole is to itself.
+        self.ok("export", self.final.path, "--all-time", "--top", 4, "--samples", 1000, "-o", file)
+        self.ok("import", file, "-o", imported, "--force")
+        for pair in ((imported, self.final.path), (self.final.path, imported)):
+            (site,) = json.loads(saetap("agree", *pair, "--json").stdout)["sites"]
+            whole = site["parts"][-1]
+            self.assertEqual((whole["kind"], whole["features"]), ("all_time", 4))
+            self.assertEqual((whole["found"]["mean"], whole["top_overlap"]["mean"]), (1, 1))
+        self.ok("export", self.training.path, "--all", "-o", file)
+        self.ok("import", file, "-o", imported, "--force")
+        self.fails_with_note(1, "all of FINAL is compared: export it with --all-time", "agree", self.final.path, imported)
         self.fails_with_note(1, "that --all-time would read, nothing is there", "agree", imported, self.final.path, "--all-time")
 
     def fails_with_note(self, status: int, reason: str, *arguments: object) -> None:

@@ -70,10 +70,13 @@ class Usage(StoreTest):
         store = self.folder / "precious.saetap"
         before = (self.usual / "samples.saetap").read_bytes()
         store.write_bytes(before)
+        rows = self.folder / "rows.npy"
+        self.fails(2, f"{store} cannot be written: it is a store", "index", "--activations", rows, "--tokens", rows, "-o", store)
         for command in (("export",), ("map",), ("report",), ("similar", "--all"), ("plot", "density", "--format", "svg")):
             name, *rest = command
             self.fails(2, f"{store} cannot be written: it is a store", name, store, *rest, "-o", store)
             self.assertEqual(store.read_bytes(), before)
+        self.assertFalse(Path(f"{store}.points.csv").exists() or store.with_suffix(".points.csv").exists())
         for command in (("export",), ("map",), ("report",), ("similar", "--all"), ("plot", "density")):
             name, *rest = command
             self.fails(2, "--output: an empty text names no file", name, store, *rest, "-o", "")

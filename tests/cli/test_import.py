@@ -6,6 +6,7 @@
 import csv
 import io
 import json
+import os
 import random
 import re
 import resource
@@ -116,6 +117,17 @@ class Imported(Exports):
         before = file.read_bytes()
         self.fails(2, f"{file} is there and is no store: --force replaces stores only", "import", file, "-o", file, "--force")
         self.assertEqual(file.read_bytes(), before)
+        other = self.work / "other.db"
+        with sqlite3.connect(other) as database:
+            database.execute("CREATE TABLE mine(x)")
+        database.close()
+        pipe = self.work / "pipe"
+        os.mkfifo(pipe)
+        for path in (other, pipe):
+            self.fails(2, f"{path} is there and is no store", "import", file, "-o", path, "--force")
+        empty = self.work / "empty.saetap"
+        empty.touch()
+        self.ok("import", file, "-o", empty, "--force")
 
     def test_a_tokenizer_that_is_gone_leaves_the_texts_of_the_file(self) -> None:
         data = json.loads(self.exported(self.usual))

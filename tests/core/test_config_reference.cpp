@@ -99,7 +99,9 @@ TEST_CASE("the guide has every key of the config with its default") {
     told[row.key] = row.standard.starts_with('`') ? Json::parse(without_marks(row.standard)) : Json();
   }
   CHECK(told.size() == expected.size());
-  for (const auto& [key, standard] : expected) {
+  for (const auto& one : expected) {
+    const std::string& key = one.first;
+    const Json& standard = one.second;
     CAPTURE(key);
     REQUIRE(told.contains(key));
     CHECK(told[key] == standard);

@@ -37,7 +37,7 @@ class Resume(CollectTest):
     def break_off(self, how: signal.Signals, *more: object, words: list[str] | None = None) -> tuple[int, str]:
         """Starts a pass and ends it once it has saved more than before; how it ended, and what it said.
 
-        The pass saves by the clock, and a fast machine is through within a second: so it stands still two thirds of the time.
+        The pass saves by the clock, and a fast machine is through within a second: so it stands still five sixths of the time.
         """
         before = self.rows_saved()
         process = subprocess.Popen(words or self.words(*more), cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
@@ -48,7 +48,7 @@ class Resume(CollectTest):
                 break
             if (self.folder / "out").exists():
                 process.send_signal(signal.SIGSTOP)
-                time.sleep(0.04)
+                time.sleep(0.1)
                 process.send_signal(signal.SIGCONT)
             time.sleep(0.02)
         process.send_signal(how)
