@@ -26,7 +26,6 @@ std::string text_of(std::int32_t id, const std::string& piece, const Tokenizer* 
 std::vector<GridRow> sample_grid(const StoreReader& store, int site, std::uint32_t feature, Scope scope,
                                  std::span<const Sample> samples, std::uint32_t before, std::uint32_t after,
                                  const Tokenizer* tokenizer) {
-  const StoreReader::Together together(store);
   std::vector<GridRow> rows;
   const auto around = store.context_activations(site, feature, scope, samples);
   for (std::size_t i = 0; i < samples.size(); ++i) {

@@ -66,7 +66,7 @@ std::vector<SitePair> paired(const AgreeRequest& request, const StoreReader& tra
 // What alone makes two stores differ.
 void say_what_differs(const StoreReader& training, const StoreReader& final_pass) {
   const RunFacts &run = training.run(), &last = final_pass.run();
-  const bool known = !run.imported && !last.imported;
+  const bool known = !run.imported && !last.imported;  // a samples.json does not say it
   if (known && run.counted != last.counted) {
     note("the stores differ in what an activation is or which count, and so in part for that: " + run.counted + "; " +
          last.counted);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -35,13 +36,21 @@ bool make_private(const std::string& path) {
 
 }  // namespace
 
-void check_no_database(const std::string& path) {
+std::optional<std::int64_t> database_application(const std::string& path) {
   constexpr std::string_view kMagic("SQLite format 3\0", 16);
+  constexpr std::size_t kApplicationIdAt = 68;  // of the header, four bytes, the highest first
   std::error_code unknown;
-  if (!std::filesystem::is_regular_file(path, unknown)) return;  // opening a pipe would wait
-  std::ifstream file(path, std::ios::binary);
-  std::string head(kMagic.size(), ' ');
-  if (!file.read(head.data(), static_cast<std::streamsize>(head.size())) || head != kMagic) return;
+  if (!std::filesystem::is_regular_file(path, unknown)) return std::nullopt;  // opening a pipe would wait
+  std::array<char, kApplicationIdAt + 4> head{};
+  std::ifstream(path, std::ios::binary).read(head.data(), head.size());
+  if (std::string_view(head.data(), kMagic.size()) != kMagic) return std::nullopt;
+  std::int64_t id = 0;
+  for (std::size_t i = kApplicationIdAt; i < head.size(); ++i) id = id << 8 | static_cast<std::uint8_t>(head[i]);
+  return id;
+}
+
+void check_no_database(const std::string& path) {
+  if (!database_application(path)) return;
   throw Failure(Status::bad_input,
                 path + " cannot be written: it is a store, or another database: give the new file another name");
 }
